@@ -1,0 +1,40 @@
+// Holds whose holder is gone: the thread ended, or did not come along into this forked child.
+#pragma once
+
+#include <cstdint>
+
+#include "detector/ledger.h"
+
+namespace impasse {
+
+struct LostHold {
+  std::uint64_t lock;
+  std::uint64_t site;
+  std::uint64_t stamp;
+  std::uint32_t tid;
+  DepartureReason reason;
+  std::uint64_t when_ns;
+  std::uint64_t name[kNameBytes / 8];
+};
+
+class Departures {
+ public:
+  explicit Departures(Ledger& ledger) : ledger_(ledger) {}
+
+  void add(const LostHold& hold);
+  // The lock was released, made consistent or destroyed after all. False: nothing was known of it.
+  bool forget(std::uint64_t lock);
+  bool any() const { return ledger_.header().departures_used.load(std::memory_order_relaxed) != 0; }
+
+ private:
+  bool open_place(std::uint64_t number);
+
+  Ledger& ledger_;
+};
+
+// Copies the granted holds of a slot that belongs to another, running thread: what one look finds.
+// Returns how many.
+unsigned look_at_holds(const ThreadSlot& slot, const Ledger& ledger, DepartureReason reason,
+                       std::uint64_t now_ns, LostHold* out, unsigned room);
+
+}  // namespace impasse

@@ -1,0 +1,46 @@
+// How a ledger takes more of its memory into use: one thread at a time, and only memory that is
+// safe to write.
+//
+// Promises: never blocks. A thread whose turn does not come soon (another one is stopped in its
+// turn, or it is this very thread, interrupted by the signal handler that asks) goes without, and
+// counts what it drops.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace impasse {
+
+// Makes memory safe to write: a file on a full file system would otherwise kill with SIGBUS. False:
+// it cannot be had.
+using Reserve = bool (*)(void* start, std::size_t bytes);
+
+struct Growth {
+  Reserve reserve = nullptr;
+  std::atomic<std::uint64_t>* busy = nullptr;
+};
+
+class GrowthTurn {
+ public:
+  explicit GrowthTurn(const Growth& growth) : busy_(growth.busy) {
+    constexpr int kPatience = 20'000;
+    for (int i = 0; i < kPatience && !mine_; ++i) {
+      std::uint64_t idle = 0;
+      mine_ = busy_->compare_exchange_weak(idle, 1, std::memory_order_acquire);
+      if (!mine_) __builtin_ia32_pause();
+    }
+  }
+  ~GrowthTurn() {
+    if (mine_) busy_->store(0, std::memory_order_release);
+  }
+  GrowthTurn(const GrowthTurn&) = delete;
+  GrowthTurn& operator=(const GrowthTurn&) = delete;
+  explicit operator bool() const { return mine_; }
+
+ private:
+  std::atomic<std::uint64_t>* busy_;
+  bool mine_ = false;
+};
+
+}  // namespace impasse

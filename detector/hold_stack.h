@@ -1,0 +1,100 @@
+// What a thread holds: a stack of 64 holds in its slot and a table beyond. The hot path pushes and
+// pops by itself (see interpose/hot_path.h); here is the shared arithmetic and everything that is
+// rarer than a push or a pop on top.
+//
+// Promises: only the owning thread changes a stack (others leave a letter in its mailbox); every
+// step may be interrupted by a signal handler that itself locks and unlocks; no allocation, no
+// system call except for memory of a deep table. Costs: nanoseconds; remove() is linear in the
+// holds of the thread, at most 64.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "detector/ledger.h"
+#include "detector/lock_salt.h"
+
+namespace impasse {
+
+// A push in the making, as an interposer describes it.
+struct NewHold {
+  std::uint64_t lock;
+  std::uint64_t site;           // program counter
+  std::uint64_t stack_pointer;  // of the caller
+  std::uint8_t traits;          // hold_trait
+};
+
+inline std::uint64_t depth_of(std::uint64_t state) {
+  return state & kDepthMask;
+}
+
+// Hash of one lock as it is now (mode and life included) …
+inline std::uint64_t lock_key(std::uint64_t lock, std::uint8_t traits) {
+  constexpr std::uint8_t kOrderTraits = hold_trait::kShared;
+  return lock + salt_of(lock).load(std::memory_order_relaxed) + (traits & kOrderTraits);
+}
+// … and of it on top of everything below. Not linear: arrays of locks would collide.
+inline std::uint64_t extend_path(std::uint64_t below, std::uint64_t key) {
+  return (std::rotl(below, 23) ^ key) * 0x9e37'79b9'7f4a'7c15;
+}
+inline std::uint64_t seen_place(std::uint64_t path) {
+  return path >> 54;
+}
+static_assert(kSeenOrders == 1u << (64 - 54));
+
+inline std::uint64_t site_word(std::uint64_t pc, std::uint8_t traits, std::uint8_t phase) {
+  return pc | std::uint64_t{traits} << kTraitShift | std::uint64_t{phase} << kPhaseShift;
+}
+
+// The phase alone, in one byte store: the site word's other bytes do not change while the hold
+// lives.
+inline void set_phase(Hold& hold, std::uint8_t phase) {
+  auto* byte = reinterpret_cast<std::uint8_t*>(&hold.site) + 7;
+  __atomic_store_n(byte, phase, __ATOMIC_RELEASE);
+}
+inline std::uint8_t phase_of(const Hold& hold) {
+  return static_cast<std::uint8_t>(hold.site.load(std::memory_order_relaxed) >> kPhaseShift);
+}
+
+class HoldStack {
+ public:
+  // `ledger` is null while the thread is alone and no ledger exists.
+  HoldStack(ThreadSlot& slot, Ledger* ledger) : slot_(slot), ledger_(ledger) {}
+
+  // Adds a hold in the given phase; beyond kInlineHolds into the deep table.
+  void push(const NewHold& hold, std::uint8_t phase, std::uint32_t tick);
+  // Takes the newest hold of this lock off. False: this thread has none.
+  bool remove(std::uint64_t lock);
+
+  // The newest hold of the lock is given back for a while (false: this thread has none) / is held
+  // from now on.
+  bool give_back(std::uint64_t lock);
+  void take_again(std::uint64_t lock, std::uint32_t tick);
+
+  // Takes off what other threads released.
+  void read_mail();
+  // Leaves word that this stack's hold of `lock` was released by another thread. False: the mailbox
+  // is full.
+  static bool post(ThreadSlot& to, std::uint64_t lock);
+
+  // This path is known from now on; `fresh` is called when the whole process had never seen it.
+  template <typename Fresh>
+  void learn(std::uint64_t path, Fresh fresh) {
+    if (ledger_ != nullptr && !known(path)) fresh();
+    slot_.seen[seen_place(path)].store(path, std::memory_order_relaxed);
+    slot_.seen_dirty.store(1, std::memory_order_relaxed);
+  }
+
+  Hold* find(std::uint64_t lock);
+  // The path that a lock taken now would have.
+  std::uint64_t path_with(std::uint64_t lock, std::uint8_t traits);
+
+ private:
+  bool known(std::uint64_t path);
+  void rehash_from(std::uint64_t index, std::uint64_t depth);
+
+  ThreadSlot& slot_;
+  Ledger* ledger_;
+};
+
+}  // namespace impasse

@@ -1,0 +1,98 @@
+// The writing side of a ledger: hands out its parts to the threads of the process that it belongs
+// to.
+//
+// Promises: works in memory that it is given, without a lock, an allocation or a system call of its
+// own; memory is reserved through the function it is given before it is first written. Any thread
+// may call anything here, also from a signal handler, except where a thread's own slot is meant.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "detector/growth.h"
+#include "detector/ledger_layout.h"
+#include "detector/levelled_set.h"
+
+namespace impasse {
+
+// How much a ledger can hold; it is sparse, so most of it costs nothing.
+struct Geometry {
+  std::uint64_t slots;
+  std::uint64_t locks;
+  unsigned set_levels;
+  std::uint64_t departures;
+  std::uint64_t deep_bytes;
+};
+inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5, 4'096, std::uint64_t{256} << 20};
+// Where address space is short (ulimit -v).
+inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4, 256, std::uint64_t{8} << 20};
+
+struct ProcessFacts {
+  std::uint32_t pid;
+  std::string_view program;
+  std::string_view version;
+  std::uint64_t monotonic_ns;
+  std::uint64_t wall_ns;
+};
+
+class Ledger {
+ public:
+  static std::size_t bytes(const Geometry& geometry);
+
+  // Writes header and regions into `base`, which is zero and bytes(geometry) long. False: nothing
+  // could be reserved.
+  bool format(void* base, const Geometry& geometry, Reserve how, const ProcessFacts& facts);
+
+  void* base() const { return base_; }
+  std::size_t size() const { return header_->total_bytes; }
+  LedgerHeader& header() const { return *header_; }
+
+  void count(Counter counter, std::uint64_t by = 1) {
+    header_->counters[counter].fetch_add(by, std::memory_order_relaxed);
+  }
+
+  // ---- threads
+  // A slot with empty records and life kStarting; null when all are taken. Last in, first out.
+  ThreadSlot* claim_slot();
+  void release_slot(ThreadSlot& slot);
+  ThreadSlot& slot(std::uint64_t number) const;
+  std::uint64_t slots_used() const { return header_->slots_used.load(std::memory_order_acquire); }
+
+  void enter_tid(std::uint32_t tid, const ThreadSlot& slot);
+  void leave_tid(std::uint32_t tid);
+  ThreadSlot* find_tid(std::uint32_t tid) const;
+
+  // ---- memory for tables of deep holds: 2^size_class pages
+  void* claim_pages(unsigned size_class);
+  void release_pages(void* pages, unsigned size_class);
+  std::uint64_t offset_of(const void* p) const {
+    return static_cast<std::uint64_t>(static_cast<const std::byte*>(p) - base_);
+  }
+  template <typename T>
+  T* at(std::uint64_t offset) const {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+
+  LevelledSet& known_orders() { return known_orders_; }
+  LevelledSet lock_index() const { return lock_index_; }
+  LockRecord& lock_record(std::uint64_t number) const { return locks_[number]; }
+  std::uint64_t lock_capacity() const { return header_->region[kLocks].capacity; }
+  Departure& departure(std::uint64_t number) const { return departures_[number]; }
+  std::uint64_t departure_capacity() const { return header_->region[kDepartures].capacity; }
+  const Growth& growth() const { return growth_; }
+
+ private:
+  std::uint64_t slot_number(const ThreadSlot& slot) const;
+
+  std::byte* base_ = nullptr;
+  LedgerHeader* header_ = nullptr;
+  std::atomic<std::uint64_t>* tids_ = nullptr;
+  LockRecord* locks_ = nullptr;
+  Departure* departures_ = nullptr;
+  Growth growth_;
+  LevelledSet lock_index_;
+  LevelledSet known_orders_;
+};
+
+}  // namespace impasse

@@ -1,0 +1,202 @@
+// The bytes of a ledger: what stands where in the mapping that the program's threads write and
+// everybody else reads.
+//
+// Promises: fixed-size plain records, offsets from the start of the mapping and never pointers into
+// it, a versioned header that names every region. Any change of a struct here is a change of
+// kLedgerVersion. Who may write: each ThreadSlot its own thread (exceptions are named at the
+// field), the rest whoever the field says.
+//
+// INV-HOLD-1  A hold is valid when its `lock` word is not 0; `lock` is the last word written by a
+// push and the first
+//             cleared by a pop.
+// INV-HOLD-2  `state` = changes << 16 | depth. Two equal reads of it around a copy of the holds
+// prove the copy whole,
+//             unless kRearranging was set.
+// INV-WAIT-1  `sequence` is odd while the thread waits. Two equal odd reads of it around a copy of
+// the record prove the
+//             copy whole.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "detector/words.h"
+
+namespace impasse {
+
+inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
+inline constexpr std::uint32_t kLedgerVersion = 1;
+inline constexpr std::size_t kPage = 4096;
+inline constexpr unsigned kInlineHolds = 64;
+inline constexpr unsigned kSeenOrders = 1024;
+inline constexpr unsigned kMailbox = 8;
+inline constexpr unsigned kNameBytes = 16;
+
+// Bits of ThreadSlot::state below the count of changes.
+inline constexpr std::uint64_t kDepthMask = 0x0fff;
+inline constexpr std::uint64_t kMailWaiting = 0x8000;  // another thread released a hold of this one
+inline constexpr std::uint64_t kRearranging = 0x4000;  // holds are being moved
+inline constexpr std::uint64_t kRefuseMask =
+    0xffff;  // depth and marks: any value >= kInlineHolds refuses
+inline constexpr std::uint64_t kStateStep = 0x10000;  // one change
+
+struct alignas(32) Hold {
+  std::atomic<std::uint64_t> lock;   // address; 0: nothing here
+  std::atomic<std::uint64_t> site;   // program counter | hold_trait << 48 | hold_phase << 56
+  std::atomic<std::uint64_t> stamp;  // tick | low half of the stack pointer << 32
+  std::atomic<std::uint64_t> path;   // hash of this lock and of everything held below it
+};
+static_assert(sizeof(Hold) == 32);
+
+inline constexpr std::uint64_t kSiteMask = 0x0000'ffff'ffff'ffff;
+inline constexpr unsigned kTraitShift = 48;
+inline constexpr unsigned kPhaseShift = 56;
+
+struct alignas(64) WaitRecord {
+  std::atomic<std::uint64_t> sequence;
+  std::atomic<std::uint64_t> object;   // lock, condition or pthread_t
+  std::atomic<std::uint64_t> partner;  // the mutex of a condition wait
+  std::atomic<std::uint64_t>
+      site;  // program counter of the call | WaitKind << 48 | hold_trait << 56
+  std::atomic<std::uint64_t> since_ns;  // CLOCK_MONOTONIC
+  std::atomic<std::uint64_t> tick;      // the watchdog's clock then
+  std::atomic<std::uint64_t> outer;     // waits that this one interrupted (a signal handler's wait)
+  std::atomic<std::uint64_t> reserved;
+  std::atomic<std::uint64_t> registers[kSavedRegisters];
+};
+static_assert(sizeof(WaitRecord) == 128);
+
+struct alignas(kPage) ThreadSlot {
+  // Line 0: what an uncontended lock touches.
+  std::atomic<std::uint64_t> state;
+  std::atomic<std::uint32_t> tid;
+  std::atomic<std::uint32_t> life;    // a ThreadLife; written by the creator, then by the thread
+  std::atomic<std::uint64_t> thread;  // pthread_t
+  std::atomic<std::uint64_t> deep;    // offset of the table of holds beyond kInlineHolds; 0: none
+  std::atomic<std::uint64_t> deep_size;    // its places (a power of two) << 32 | places ever used
+  std::atomic<std::uint64_t> deep_change;  // sequence number of that table; odd while it changes
+  std::atomic<std::uint64_t> contended;    // waits for locks, so far
+  std::atomic<std::uint64_t> seen_dirty;   // `seen` was written since the slot was handed out
+
+  WaitRecord wait;
+
+  // Holds of this thread that other threads released: address of the lock. Writers: the releasing
+  // threads, by exchange from 0; the owner takes them out again. A reader takes each off the holds
+  // once.
+  alignas(64) std::atomic<std::uint64_t> mailbox[kMailbox];
+
+  alignas(64) std::atomic<std::uint64_t> started_ns;  // CLOCK_MONOTONIC
+  std::atomic<std::uint64_t> entry;  // the function that the thread was started with
+  std::atomic<std::uint64_t> argument;
+  std::atomic<std::uint32_t> creator;  // tid
+  std::atomic<std::uint32_t> next_free;
+  std::atomic<std::uint64_t>
+      name[kNameBytes / 8];  // text, 0-terminated; written by the setname call or the watchdog
+  std::atomic<std::uint32_t> name_known;
+
+  alignas(64) Hold holds[kInlineHolds];
+
+  // Orders that this thread has seen: hashes of (everything held, new lock), direct mapped.
+  alignas(kPage) std::atomic<std::uint64_t> seen[kSeenOrders];
+};
+static_assert(sizeof(ThreadSlot) == 3 * kPage);
+static_assert(offsetof(ThreadSlot, seen) == kPage);
+inline constexpr std::size_t kSlotStride = 4 * kPage;  // the fourth page is kept for what comes
+
+// A lock that matters: it was contended, or taken while another lock was held.
+struct alignas(64) LockRecord {
+  std::atomic<std::uint64_t> address;  // 0: free
+  std::atomic<std::uint32_t>
+      generation;  // lives that this address has had as a lock; odd while it lives
+  std::atomic<std::uint32_t> traits;       // a LockKind
+  std::atomic<std::uint64_t> first_site;   // where it first mattered
+  std::atomic<std::uint64_t> contended;    // waits for it, all threads
+  std::atomic<std::uint64_t> waited_ns;    // in those waits that ended
+  std::atomic<std::uint64_t> last_holder;  // tid of the last thread that got it after a wait
+  std::atomic<std::uint64_t> next_free;
+  std::atomic<std::uint64_t> reserved;
+};
+static_assert(sizeof(LockRecord) == 64);
+
+// A hold whose holder is gone.
+struct alignas(64) Departure {
+  std::atomic<std::uint64_t> lock;  // 0: free; 1: being written
+  std::atomic<std::uint64_t> site;  // as in Hold
+  std::atomic<std::uint64_t> stamp;
+  std::atomic<std::uint32_t> tid;
+  std::atomic<std::uint32_t> reason;  // a DepartureReason
+  std::atomic<std::uint64_t> when_ns;
+  std::atomic<std::uint64_t> name[kNameBytes / 8];
+};
+static_assert(sizeof(Departure) == 64);
+
+// A hold beyond kInlineHolds, in the thread's own open-addressed table.
+struct DeepHold {
+  std::atomic<std::uint64_t> lock;  // 0: never used, 1: removed
+  std::atomic<std::uint64_t> site;
+  std::atomic<std::uint64_t> stamp;
+  std::atomic<std::uint64_t> levels;  // how often it was taken
+};
+static_assert(sizeof(DeepHold) == 32);
+
+enum Counter : unsigned {
+#define IMPASSE_COUNTER(name, text) k_##name,
+#include "detector/counters.def"
+#undef IMPASSE_COUNTER
+  kCounters
+};
+
+struct Region {
+  std::uint64_t offset;
+  std::uint64_t stride;    // bytes from one element to the next
+  std::uint64_t capacity;  // elements
+};
+
+enum RegionName : unsigned {
+  kSlots,        // ThreadSlot, kSlotStride apart
+  kTids,         // u64: tid << 32 | slot number + 1
+  kLocks,        // LockRecord
+  kLockIndex,    // u64 places of a LevelledSet: hash tag << 32 | record number + 1
+  kKnownOrders,  // u64 places of a LevelledSet: order hashes
+  kDepartures,   // Departure
+  kDeepHolds,    // pages for tables of DeepHold
+  kRegions
+};
+
+struct LedgerHeader {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t header_bytes;
+  std::uint64_t total_bytes;
+  std::uint32_t pid;
+  std::uint32_t regions;  // kRegions
+  Region region[16];
+  char program[64];            // name of the executable, 0-terminated
+  char library_version[16];    // of impasse
+  std::uint64_t started_ns;    // CLOCK_MONOTONIC when the ledger was made
+  std::uint64_t started_wall;  // CLOCK_REALTIME then
+  std::uint64_t tick_ns;       // length of a unit of the watchdog's clock
+
+  // The watchdog writes these; one reader's look at them is as good as another.
+  alignas(64) std::atomic<std::uint64_t> tick;  // time in which the watchdog got to run, in units
+  std::atomic<std::uint64_t> now_ns;            // CLOCK_MONOTONIC at that tick
+
+  // Shared by all threads, on cold paths only.
+  alignas(64) std::atomic<std::uint64_t> free_slot;  // change count << 32 | slot number + 1
+  std::atomic<std::uint64_t> growing;                // somebody takes more memory into use
+  std::atomic<std::uint64_t> slots_used;             // slots ever handed out: numbers below this
+  alignas(64) std::atomic<std::uint64_t> free_lock;
+  std::atomic<std::uint64_t> locks_used;
+  std::atomic<std::uint64_t> departures_used;  // places ever used
+  std::atomic<std::uint64_t> deep_used;        // bytes ever carved
+  std::atomic<std::uint64_t> lock_index_levels;
+  std::atomic<std::uint64_t> known_orders_levels;
+  std::atomic<std::uint64_t> deep_free[32];  // per size class: change count << 32 | page number + 1
+  alignas(64) std::atomic<std::uint64_t> counters[64];
+};
+static_assert(sizeof(LedgerHeader) <= kPage);
+static_assert(kCounters <= 64);
+static_assert(static_cast<unsigned>(kRegions) <= 16);
+
+}  // namespace impasse

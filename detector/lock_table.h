@@ -1,0 +1,38 @@
+// The records of the locks that matter (contended, or nested with another), found by address.
+//
+// Promises: lock-free, any thread, no allocation. A record belongs to one life of a lock: when that
+// ends (destroy, its memory freed or unmapped) the record is taken out, its generation grows, and
+// it may serve another lock.
+#pragma once
+
+#include <cstdint>
+
+#include "detector/ledger.h"
+#include "detector/words.h"
+
+namespace impasse {
+
+class LockTable {
+ public:
+  explicit LockTable(Ledger& ledger) : ledger_(ledger), index_(ledger.lock_index()) {}
+
+  LockRecord* find(std::uint64_t address) const;
+  // The record of the lock, made now if it did not matter before. Null: the table is full
+  // (counted).
+  LockRecord* matters(std::uint64_t address, LockKind kind, std::uint64_t site);
+
+  // The lock at this address is no more. Cheap for one that never mattered.
+  void end(std::uint64_t address);
+  // No lock in [start, start + bytes) is any more.
+  void end_range(std::uint64_t start, std::uint64_t bytes);
+
+ private:
+  void retire(LevelledSet::Word& place, std::uint64_t word, LockRecord& record);
+  void end_page_part(std::uint64_t start, std::uint64_t end);
+  LockRecord* fresh_record();
+
+  Ledger& ledger_;
+  LevelledSet index_;
+};
+
+}  // namespace impasse

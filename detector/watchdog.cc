@@ -1,0 +1,66 @@
+#include "detector/watchdog.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace impasse {
+namespace {
+
+constexpr std::uint64_t kPauseNs = 60'000'000;
+constexpr std::uint64_t kReapEveryNs = 5'000'000'000;
+constexpr std::uint64_t kSlotsATurn = 256;
+
+bool is_live(const ThreadSlot& slot) {
+  return slot.life.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ThreadLife::kLive);
+}
+
+}  // namespace
+
+std::uint64_t Watchdog::pause_ns() const {
+  return kPauseNs;
+}
+
+void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
+  clock_.advance(now_ns, intended_ns);
+  published_tick.value.store(static_cast<std::uint32_t>(clock_.units()), std::memory_order_relaxed);
+  ledger_.header().tick.store(clock_.units(), std::memory_order_relaxed);
+  ledger_.header().now_ns.store(now_ns, std::memory_order_release);
+  learn_names();
+  if (now_ns >= next_reap_ns_) {
+    next_reap_ns_ = now_ns + kReapEveryNs;
+    reap();
+  }
+}
+
+// A name once, soon after the thread began; later changes arrive through the setname call.
+void Watchdog::learn_names() {
+  const std::uint64_t used = ledger_.slots_used();
+  for (std::uint64_t n = std::min(used, kSlotsATurn); n > 0; --n) {
+    if (next_slot_ >= used) next_slot_ = 0;
+    ThreadSlot& slot = ledger_.slot(next_slot_++);
+    if (!is_live(slot) || slot.name_known.load(std::memory_order_relaxed) != 0) continue;
+    char text[kNameBytes] = {};
+    if (!probe_.name(slot.tid.load(std::memory_order_relaxed), text)) continue;
+    std::uint32_t unknown = 0;  // the thread's own setname call goes first
+    if (!slot.name_known.compare_exchange_strong(unknown, 1, std::memory_order_relaxed)) continue;
+    std::uint64_t words[kNameBytes / 8];
+    std::memcpy(words, text, sizeof words);
+    for (unsigned i = 0; i < kNameBytes / 8; ++i)
+      slot.name[i].store(words[i], std::memory_order_relaxed);
+  }
+}
+
+// Slots of threads that ended without our noticing (killed by a raw exit system call).
+void Watchdog::reap() {
+  const std::uint64_t used = ledger_.slots_used();
+  for (std::uint64_t i = 0; i < used; ++i) {
+    ThreadSlot& slot = ledger_.slot(i);
+    const std::uint32_t tid = slot.tid.load(std::memory_order_relaxed);
+    if (!is_live(slot) || tid == 0 || probe_.alive(tid)) continue;
+    if (slot.tid.load(std::memory_order_acquire) != tid || !is_live(slot)) continue;
+    ledger_.leave_tid(tid);
+    ledger_.release_slot(slot);
+  }
+}
+
+}  // namespace impasse

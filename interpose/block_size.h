@@ -1,0 +1,33 @@
+// How large a heap block is, as far as its allocator lets us know, and whether a lock that matters
+// may be in it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "detector/ledger_layout.h"
+#include "detector/page_filter.h"
+
+namespace impasse {
+
+// libc's own malloc writes a block's size in the word before it. Other allocators: their
+// malloc_usable_size, if they have one, is asked for blocks whose first two pages are marked;
+// larger ones of theirs are not searched to the end.
+extern constinit bool libc_allocates;
+
+// Finds out who allocates. Called when the first lock may come to matter.
+void recognize_allocator();
+
+inline std::uint64_t libc_chunk_size(const void* p) {
+  return static_cast<const std::uint64_t*>(p)[-1] & ~std::uint64_t{7};
+}
+
+inline bool may_hold_locks(const void* p) {
+  const auto start = reinterpret_cast<std::uint64_t>(p);
+  if (lock_pages.may_hold_locks(start) || lock_pages.may_hold_locks(start + kPage)) return true;
+  return libc_allocates && p != nullptr && libc_chunk_size(p) > kPage;
+}
+
+std::uint64_t block_size(void* p);
+
+}  // namespace impasse

@@ -1,0 +1,80 @@
+#include "interpose/cold_path.h"
+
+#include <algorithm>
+
+namespace impasse {
+namespace {
+
+constexpr std::uint64_t kSlotsSearched = 1'024;
+
+bool holds(const ThreadSlot& slot, std::uint64_t lock) {
+  const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_acquire));
+  for (std::uint64_t i = 0; i < depth && i < kInlineHolds; ++i) {
+    if (slot.holds[i].lock.load(std::memory_order_acquire) == lock) return true;
+  }
+  return false;
+}
+
+ThreadSlot* find_holder(Ledger& ledger, std::uint64_t lock) {
+  const std::uint64_t used = std::min(ledger.slots_used(), kSlotsSearched);
+  for (std::uint64_t i = 0; i < used; ++i) {
+    ThreadSlot& slot = ledger.slot(i);
+    if (&slot != current_slot && holds(slot, lock)) return &slot;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold) {
+  Ledger* const here = ledger();
+  const ErrnoKept errno_kept;
+  HoldStack(slot, here).learn(path, [&] {
+    LockTable locks(*here);
+    locks.matters(hold.lock, static_cast<LockKind>(hold.traits & hold_trait::kKindMask), hold.site);
+    const std::uint64_t depth =
+        std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
+    for (std::uint64_t i = 0; i < depth; ++i) {
+      const std::uint64_t site = slot.holds[i].site.load(std::memory_order_relaxed);
+      const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
+      if (const std::uint64_t lock = slot.holds[i].lock.load(std::memory_order_relaxed);
+          lock != 0) {
+        locks.matters(lock, kind, site);
+      }
+    }
+  });
+}
+
+void note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock, std::uint64_t site,
+                     std::uint64_t since_ns) {
+  slot.contended.fetch_add(1, std::memory_order_relaxed);
+  Ledger* const here = ledger();
+  if (here == nullptr) return;
+  if (LockRecord* const record = LockTable(*here).matters(lock, kind, site)) {
+    record->contended.fetch_add(1, std::memory_order_relaxed);
+    record->waited_ns.fetch_add(monotonic_ns() - since_ns, std::memory_order_relaxed);
+    record->last_holder.store(slot.tid.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+}
+
+void note_owner_dead(std::uint64_t lock) {
+  if (Ledger* const here = ledger()) Departures(*here).forget(lock);
+}
+
+void release_for_another(std::uint64_t lock, std::uint32_t owner) {
+  Ledger* const here = ledger();
+  if (here == nullptr) return;
+  const ErrnoKept errno_kept;
+  ThreadSlot* holder = here->find_tid(owner);
+  if (holder == nullptr || !holds(*holder, lock)) {
+    if (Departures departures(*here); departures.any() && departures.forget(lock)) return;
+    holder = find_holder(*here, lock);
+  }
+  if (holder == nullptr) {
+    here->count(k_releases_unmatched);
+  } else if (!HoldStack::post(*holder, lock)) {
+    here->count(k_releases_postponed);
+  }
+}
+
+}  // namespace impasse

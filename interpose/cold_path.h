@@ -1,0 +1,161 @@
+// Taking and releasing a lock where the hot path refuses: no slot yet, many holds, a lock that
+// looks taken, a timed call, a release out of order or by another thread. Complete operations,
+// reached by a tail jump.
+//
+// Promises: each calls the real function exactly once, with the program's arguments, and returns
+// its answer; errno is what the real function left. None may be noexcept: a cancelled thread
+// unwinds through them.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+
+#include "detector/clock.h"
+#include "detector/departures.h"
+#include "detector/hold_stack.h"
+#include "detector/lock_table.h"
+#include "detector/wait.h"
+#include "interpose/current.h"
+#include "interpose/lock_kinds.h"
+#include "interpose/real.h"
+#include "interpose/registers.h"
+#include "interpose/session.h"
+
+namespace impasse {
+
+// Where the program called from.
+struct CallSite {
+  std::uint64_t pc;
+  std::uint64_t stack_pointer;
+};
+
+inline bool acquired(int answer) {
+  return answer == 0 || answer == EOWNERDEAD;
+}
+inline std::uint32_t tick_now() {
+  return published_tick.value.load(std::memory_order_relaxed);
+}
+
+// A path not seen before by this thread: each lock on it matters from now on.
+void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold);
+// A wait for the lock is over.
+void note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock, std::uint64_t site,
+                     std::uint64_t since_ns);
+// The previous holder of a robust mutex died holding it, and that has been told.
+void note_owner_dead(std::uint64_t lock);
+// `owner` (0: unknown) or somebody else holds what this thread has just released.
+void release_for_another(std::uint64_t lock, std::uint32_t owner);
+
+// Records a hold and the order that it makes.
+inline void push_in_order(ThreadSlot& slot, const NewHold& hold, std::uint8_t phase) {
+  HoldStack stack(slot, ledger());
+  const bool nested = depth_of(slot.state.load(std::memory_order_relaxed)) != 0;
+  if (nested && (hold.traits & (hold_trait::kTry | hold_trait::kAgain)) == 0) {
+    const std::uint64_t path = stack.path_with(hold.lock, hold.traits);
+    if (slot.seen[seen_place(path)].load(std::memory_order_relaxed) != path)
+      note_order(slot, path, hold);
+  }
+  stack.push(hold, phase, tick_now());
+}
+
+// The real function has answered for a hold in phase kAcquiring.
+inline void settle(ThreadSlot& slot, std::uint64_t lock, int answer) {
+  HoldStack stack(slot, ledger());
+  if (acquired(answer)) {
+    stack.take_again(lock, tick_now());
+  } else {
+    stack.remove(lock);
+  }
+  if (answer == EOWNERDEAD) note_owner_dead(lock);
+}
+
+// A lock that looks taken: the wait is told, with registers and a precise time, then the real call
+// blocks.
+template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
+[[gnu::noinline]] int take_blocked(typename Kind::Lock* lock, CallSite from, Args... args) {
+  if (ledger() == nullptr) begin_watching();
+  ThreadSlot* const slot = current_slot;
+  if (slot == nullptr) return real::call(kReal)(lock, args...);
+  const std::uint64_t since = monotonic_ns();
+  WaitScope wait(slot->wait,
+                 {Kind::kWait, address_of(lock), 0, from.pc, kTraits, since, tick_now()});
+  IMPASSE_SAVE_REGISTERS(wait.registers());
+  wait.publish();
+  const int answer = real::call(kReal)(lock, args...);
+  wait.end();
+  if (acquired(answer)) {
+    const ErrnoKept errno_kept;
+    note_contention(*slot, Kind::kKind, address_of(lock), from.pc, since);
+    push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},
+                  hold_phase::kHeld);
+    if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
+  }
+  return answer;
+}
+
+template <auto& kReal, std::uint8_t kTraits, typename Lock, typename... Args>
+[[gnu::noinline]] int take_once_more(Lock* lock, CallSite from, Args... args) {
+  ThreadSlot& slot = *current_slot;
+  constexpr std::uint8_t kAgain = kTraits | hold_trait::kAgain;
+  HoldStack(slot, ledger())
+      .push({address_of(lock), from.pc, from.stack_pointer, kAgain}, hold_phase::kAcquiring,
+            tick_now());
+  const int answer = real::call(kReal)(lock, args...);
+  settle(slot, address_of(lock), answer);
+  return answer;
+}
+
+// Everything else: for each state of thread and lock the right way to take it.
+template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
+[[gnu::noinline]] int take_slowly(typename Kind::Lock* lock, CallSite from, Args... args) {
+  ThreadSlot* const slot = attach_current();
+  if (slot == nullptr) return real::call(kReal)(lock, args...);
+  if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0)
+    HoldStack(*slot, ledger()).read_mail();
+  if (Kind::taken_again(lock, slot->tid.load(std::memory_order_relaxed))) {
+    return take_once_more<kReal, kTraits>(lock, from, args...);
+  }
+  if (Kind::looks_taken(lock)) return take_blocked<Kind, kReal, kTraits>(lock, from, args...);
+  {
+    const ErrnoKept errno_kept;
+    push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},
+                  hold_phase::kAcquiring);
+  }
+  const int answer = real::call(kReal)(lock, args...);
+  settle(*slot, address_of(lock), answer);
+  return answer;
+}
+
+// A try function has answered.
+template <typename Kind, std::uint8_t kTraits>
+inline int tried(typename Kind::Lock* lock, CallSite from, int answer) {
+  if (!acquired(answer)) return answer;
+  ThreadSlot* const slot = attach_current();
+  if (slot == nullptr) return answer;
+  const bool again = Kind::taken_again(lock, slot->tid.load(std::memory_order_relaxed)) &&
+                     HoldStack(*slot, ledger()).find(address_of(lock)) != nullptr;
+  const auto traits =
+      static_cast<std::uint8_t>(kTraits | hold_trait::kTry | (again ? hold_trait::kAgain : 0));
+  const ErrnoKept errno_kept;
+  push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, traits}, hold_phase::kHeld);
+  if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
+  return answer;
+}
+
+// Not the newest hold of this thread, or not a hold of this thread at all. `owner_of` says who has
+// the lock, 0: unknown.
+template <auto& kReal, typename Lock, typename OwnerOf>
+[[gnu::noinline]] int release_slowly(Lock* lock, OwnerOf owner_of) {
+  ThreadSlot* const slot = attach_current();
+  if (slot == nullptr) return real::call(kReal)(lock);
+  HoldStack stack(*slot, ledger());
+  if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0) stack.read_mail();
+  if (stack.remove(address_of(lock))) return real::call(kReal)(lock);
+  const std::uint32_t owner = owner_of(lock);
+  const int answer = real::call(kReal)(lock);
+  if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed))
+    release_for_another(address_of(lock), owner);
+  return answer;
+}
+
+}  // namespace impasse

@@ -1,0 +1,87 @@
+// The uncontended lock and unlock. Budget: 80 instructions and 1.5 times the bare pair
+// (bench/instructions.budget holds the counts and a test compares).
+//
+// The shape is the budget: exactly one call, every refusal a tail jump to a complete cold function,
+// so that two registers are saved and not six. One state word is depth and count of changes; a
+// place is reserved before it is filled, so a signal handler may lock between any two instructions;
+// one probe answers at any depth whether this lock was ever taken with exactly these held.
+#pragma once
+
+#include "detector/page_filter.h"
+#include "interpose/cold_path.h"
+
+namespace impasse {
+
+#define IMPASSE_CALL_SITE                                         \
+  ::impasse::CallSite {                                           \
+    reinterpret_cast<std::uint64_t>(__builtin_return_address(0)), \
+        reinterpret_cast<std::uint64_t>(__builtin_dwarf_cfa())    \
+  }
+
+// The intent could not be made a hold.
+[[gnu::noinline, gnu::cold]] int intent_failed(std::uint64_t lock, int answer);
+
+// An order that this thread has not seen: as below, with the order noted.
+template <auto& kReal, std::uint8_t kTraits, typename Lock>
+[[gnu::noinline]] int take_unseen(Lock* lock, CallSite from) {
+  ThreadSlot& slot = *current_slot;
+  push_in_order(slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},
+                hold_phase::kAcquiring);
+  const int answer = real::call(kReal)(lock);
+  settle(slot, address_of(lock), answer);
+  return answer;
+}
+
+// kLook: whether to look at the lock's word first. Readers do not: under sharing the look costs
+// more than it saves, and the intent tells of the wait.
+template <typename Kind, auto& kReal, std::uint8_t kTraits, bool kLook>
+[[gnu::always_inline]] inline int take(typename Kind::Lock* lock, CallSite from) {
+  ThreadSlot* const slot = current_slot;
+  if (slot == nullptr) [[unlikely]]
+    return take_slowly<Kind, kReal, kTraits>(lock, from);
+  const std::uint64_t state = slot->state.load(std::memory_order_relaxed);
+  const std::uint64_t depth = state & kRefuseMask;
+  if (depth >= kInlineHolds) [[unlikely]]
+    return take_slowly<Kind, kReal, kTraits>(lock, from);
+  if (kLook && Kind::looks_taken(lock)) [[unlikely]]
+    return take_slowly<Kind, kReal, kTraits>(lock, from);
+
+  Hold& hold = slot->holds[depth];
+  std::uint64_t path = lock_key(address_of(lock), kTraits);
+  if (depth != 0) {
+    path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed), path);
+    if (slot->seen[seen_place(path)].load(std::memory_order_relaxed) != path) [[unlikely]] {
+      return take_unseen<kReal, kTraits>(lock, from);
+    }
+  }
+  slot->state.store(state + kStateStep + 1, std::memory_order_release);
+  hold.site.store(site_word(from.pc, kTraits, hold_phase::kAcquiring), std::memory_order_release);
+  hold.path.store(path, std::memory_order_release);
+  hold.stamp.store(tick_now() | from.stack_pointer << 32, std::memory_order_release);
+  hold.lock.store(address_of(lock), std::memory_order_release);
+  const int answer = real::call(kReal)(lock);
+  if (answer != 0) [[unlikely]]
+    return intent_failed(address_of(lock), answer);
+  set_phase(hold, hold_phase::kHeld);
+  return 0;
+}
+
+template <auto& kReal, typename Lock, typename OwnerOf>
+[[gnu::always_inline]] inline int release(Lock* lock, OwnerOf owner_of) {
+  ThreadSlot* const slot = current_slot;
+  if (slot == nullptr) [[unlikely]]
+    return release_slowly<kReal>(lock, owner_of);
+  const std::uint64_t state = slot->state.load(std::memory_order_relaxed);
+  const std::uint64_t top = (state & kRefuseMask) - 1;
+  if (top >= kInlineHolds) [[unlikely]]
+    return release_slowly<kReal>(lock, owner_of);
+  Hold& hold = slot->holds[top];
+  if (hold.lock.load(std::memory_order_relaxed) != address_of(lock)) [[unlikely]] {
+    return release_slowly<kReal>(lock, owner_of);
+  }
+  hold.lock.store(0, std::memory_order_release);
+  slot->state.store(state + kStateStep - 1, std::memory_order_release);
+  return real::call(kReal)(lock);
+}
+
+}  // namespace impasse

@@ -1,0 +1,31 @@
+// Where the memory of a ledger comes from: a 0600 file in /dev/shm, or anonymous memory where that
+// cannot be had.
+//
+// Promises: no call in here is a cancellation point, allocates, or leaves a descriptor open;
+// nothing raises SIGXFSZ or SIGBUS, whatever the limits and however full the file system.
+#pragma once
+
+#include <cstddef>
+
+#include "detector/ledger.h"
+
+namespace impasse {
+
+struct LedgerMemory {
+  void* base = nullptr;  // null: there is no memory
+  Geometry geometry{};
+};
+
+// `directory` null: anonymous memory right away.
+LedgerMemory map_ledger(const char* directory);
+void unmap_ledger(void* base, std::size_t bytes);
+
+// A Reserve: makes a page-aligned part of the mapping safe to write.
+bool reserve_ledger_memory(void* start, std::size_t bytes);
+
+// Removes the file, if this process made one.
+void remove_ledger_file();
+// In a forked child: the file is the parent's.
+void disown_ledger_file();
+
+}  // namespace impasse

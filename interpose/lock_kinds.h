@@ -1,0 +1,71 @@
+// What the interposer may read of libc's locks: whether one looks taken, and by whom. Plain loads
+// of words that libc changes atomically; an old answer costs a little speed, never a result.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstdint>
+
+#include "detector/words.h"
+
+namespace impasse {
+
+template <typename Lock>
+inline std::uint64_t address_of(const volatile Lock* lock) {
+  return reinterpret_cast<std::uint64_t>(lock);
+}
+
+struct MutexKind {
+  using Lock = pthread_mutex_t;
+  static constexpr LockKind kKind = LockKind::kMutex;
+  static constexpr WaitKind kWait = WaitKind::kMutex;
+
+  static bool looks_taken(const Lock* m) {
+    return __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) != 0;
+  }
+  static std::uint32_t owner(const Lock* m) {
+    return static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED));
+  }
+  // A further level of a recursive mutex that this thread has.
+  static bool taken_again(const Lock* m, std::uint32_t tid) {
+    return (m->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP && owner(m) == tid;
+  }
+};
+
+struct RwlockKind {
+  using Lock = pthread_rwlock_t;
+  static constexpr LockKind kKind = LockKind::kRwlock;
+  static std::uint32_t writer(const Lock* l) {
+    return static_cast<std::uint32_t>(__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED));
+  }
+  static bool taken_again(const Lock*, std::uint32_t) { return false; }
+
+ protected:
+  // glibc's word: bit 0 write phase, bit 1 a writer has it, bit 2 readers wait, from bit 3 the
+  // count of readers.
+  static std::uint32_t word(const Lock* l) {
+    return __atomic_load_n(&l->__data.__readers, __ATOMIC_RELAXED);
+  }
+};
+
+struct WriteKind : RwlockKind {
+  static constexpr WaitKind kWait = WaitKind::kWrite;
+  static bool looks_taken(const Lock* l) { return (word(l) >> 3) != 0 || (word(l) & 2) != 0; }
+};
+
+struct ReadKind : RwlockKind {
+  static constexpr WaitKind kWait = WaitKind::kRead;
+  static bool looks_taken(const Lock* l) { return (word(l) & 3) == 3; }
+};
+
+struct SpinKind {
+  using Lock = pthread_spinlock_t;
+  static constexpr LockKind kKind = LockKind::kSpin;
+  static constexpr WaitKind kWait = WaitKind::kSpin;
+  static bool looks_taken(const volatile int* l) {
+    return __atomic_load_n(l, __ATOMIC_RELAXED) <= 0;
+  }  // 1: free
+  static bool taken_again(const volatile int*, std::uint32_t) { return false; }
+};
+
+}  // namespace impasse

@@ -1,0 +1,299 @@
+#include "interpose/session.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <new>
+#include <utility>
+
+#include "detector/clock.h"
+#include "detector/departures.h"
+#include "detector/lock_salt.h"
+#include "detector/lock_table.h"
+#include "detector/page_filter.h"
+#include "interpose/block_size.h"
+#include "interpose/current.h"
+#include "interpose/ledger_file.h"
+#include "interpose/thread_life.h"
+#include "interpose/watchdog_thread.h"
+
+namespace impasse {
+
+thread_local constinit ThreadSlot* current_slot __attribute__((tls_model("initial-exec"))) =
+    nullptr;
+
+namespace {
+
+thread_local constinit bool passive __attribute__((tls_model("initial-exec"))) = false;
+
+constinit std::atomic<bool> off{false};
+constinit std::atomic<bool> begun{false};
+constinit std::atomic<Ledger*> live_ledger{nullptr};
+constinit Ledger the_ledger;
+constinit bool lock_pages_inherited = false;
+constinit ThreadSlot solo_slot{};  // the main thread's, as long as there is no ledger
+constinit char ledger_directory[kTextBytes] = "/dev/shm";
+
+std::uint32_t own_tid() {
+  return static_cast<std::uint32_t>(syscall(SYS_gettid));
+}
+
+// Holds and wait of the calling thread go from one slot to another.
+void move_facts(ThreadSlot& to, ThreadSlot& from) {
+  const std::uint64_t state = from.state.load(std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i < (state & kDepthMask); ++i) {
+    to.holds[i].site.store(from.holds[i].site.load(std::memory_order_relaxed),
+                           std::memory_order_relaxed);
+    to.holds[i].stamp.store(from.holds[i].stamp.load(std::memory_order_relaxed),
+                            std::memory_order_relaxed);
+    to.holds[i].path.store(from.holds[i].path.load(std::memory_order_relaxed),
+                           std::memory_order_relaxed);
+    to.holds[i].lock.store(from.holds[i].lock.load(std::memory_order_relaxed),
+                           std::memory_order_release);
+  }
+  for (unsigned i = 0; i < kNameBytes / 8; ++i)
+    to.name[i].store(from.name[i], std::memory_order_relaxed);
+  to.name_known.store(from.name_known, std::memory_order_relaxed);
+  to.state.store((state & kDepthMask) + kStateStep, std::memory_order_release);
+}
+
+// A signal handler that locks must not come between while facts move from one slot to another.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// Without touching pages that were never used.
+void clear_slot(ThreadSlot& slot) {
+  const bool seen_dirty = slot.seen_dirty.load(std::memory_order_relaxed) != 0;
+  std::memset(static_cast<void*>(&slot), 0, seen_dirty ? sizeof slot : offsetof(ThreadSlot, seen));
+}
+
+bool make_ledger() {
+  const bool anonymous = std::strcmp(ledger_directory, "off") == 0;
+  const LedgerMemory memory = map_ledger(anonymous ? nullptr : ledger_directory);
+  if (memory.base == nullptr) return false;
+  timespec wall{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  const ProcessFacts facts{static_cast<std::uint32_t>(syscall(SYS_getpid)),
+                           program_invocation_short_name, IMPASSE_VERSION, monotonic_ns(),
+                           static_cast<std::uint64_t>(wall.tv_sec) * 1'000'000'000 +
+                               static_cast<std::uint64_t>(wall.tv_nsec)};
+  return the_ledger.format(memory.base, memory.geometry, reserve_ledger_memory, facts);
+}
+
+ThreadSlot* attach_to(Ledger& ledger) {
+  ThreadSlot* slot = ledger.claim_slot();
+  if (slot == nullptr) return nullptr;
+  slot->started_ns.store(monotonic_ns(), std::memory_order_relaxed);
+  slot->creator.store(0, std::memory_order_relaxed);
+  enter_slot(*slot);
+  return slot;
+}
+
+// ---- fork
+
+// What a child takes along: its only thread's holds, and those of the threads that stay behind.
+struct Luggage {
+  std::size_t bytes;
+  ThreadSlot own;
+  std::size_t lost_count;
+  LostHold* lost() { return reinterpret_cast<LostHold*>(this + 1); }
+};
+thread_local constinit Luggage* luggage __attribute__((tls_model("initial-exec"))) = nullptr;
+constinit Luggage* unpacked = nullptr;  // in a child: kept until it has a ledger itself
+
+template <typename Visit>
+void each_other_slot(const Ledger& ledger, Visit visit) {
+  const std::uint64_t used = ledger.slots_used();
+  for (std::uint64_t i = 0; i < used; ++i) {
+    ThreadSlot& slot = ledger.slot(i);
+    if (&slot != current_slot && slot.life.load(std::memory_order_acquire) !=
+                                     static_cast<std::uint32_t>(ThreadLife::kFree)) {
+      visit(slot);
+    }
+  }
+}
+
+void unpack(Ledger& ledger) {
+  if (unpacked == nullptr) return;
+  Departures departures(ledger);
+  for (std::size_t i = 0; i < unpacked->lost_count; ++i) departures.add(unpacked->lost()[i]);
+  munmap(unpacked, unpacked->bytes);
+  unpacked = nullptr;
+}
+
+}  // namespace
+
+std::uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void start_session(const Options& options) {
+  std::memcpy(ledger_directory, options.ledger.c_str(), options.ledger.view().size() + 1);
+}
+
+void switch_off() {
+  off.store(true, std::memory_order_relaxed);
+  current_slot = nullptr;
+}
+bool switched_off() {
+  return off.load(std::memory_order_relaxed);
+}
+
+Ledger* ledger() {
+  return live_ledger.load(std::memory_order_acquire);
+}
+
+void enter_slot(ThreadSlot& slot) {
+  const std::uint32_t tid = own_tid();
+  slot.tid.store(tid, std::memory_order_relaxed);
+  slot.thread.store(pthread_self(), std::memory_order_relaxed);
+  if (Ledger* const here = ledger()) here->enter_tid(tid, slot);
+  slot.life.store(static_cast<std::uint32_t>(ThreadLife::kLive), std::memory_order_release);
+  current_slot = &slot;
+  watch_thread_end();
+}
+
+void detach_current() {
+  current_slot = nullptr;
+  passive = true;
+}
+
+ThreadSlot* attach_current() {
+  if (current_slot != nullptr || passive) return current_slot;
+  const ErrnoKept errno_kept;
+  if (switched_off()) {
+    passive = true;
+    return nullptr;
+  }
+  const std::uint32_t tid = own_tid();
+  const bool main_thread = tid == static_cast<std::uint32_t>(syscall(SYS_getpid));
+  if (ledger() == nullptr && main_thread) {
+    solo_slot.tid.store(tid, std::memory_order_relaxed);
+    current_slot = &solo_slot;
+    return current_slot;
+  }
+  begin_watching();
+  Ledger* const here = ledger();
+  if (here == nullptr || attach_to(*here) == nullptr) {
+    passive = true;
+  } else if (!main_thread) {
+    thread_is_made();  // not by our pthread_create
+  }
+  return current_slot;
+}
+
+void begin_watching() {
+  if (switched_off() || begun.exchange(true, std::memory_order_acq_rel)) return;
+  const ErrnoKept errno_kept;
+  const SignalsBlocked signals_blocked;
+  recognize_allocator();
+  register_fork_handlers();
+  if (!make_ledger()) return;
+  if (std::exchange(lock_pages_inherited, false))
+    std::memset(static_cast<void*>(&lock_pages), 0, sizeof lock_pages);
+  unpack(the_ledger);
+  const bool solo = current_slot == &solo_slot;
+  const bool main_thread = solo || own_tid() == static_cast<std::uint32_t>(syscall(SYS_getpid));
+  live_ledger.store(&the_ledger, std::memory_order_release);
+  if (main_thread) {
+    current_slot = nullptr;
+    ThreadSlot* slot = attach_to(the_ledger);
+    if (slot == nullptr) {
+      passive = true;
+    } else if (solo) {
+      move_facts(*slot, solo_slot);
+    }
+    clear_slot(solo_slot);
+  }
+  if (!start_watchdog(the_ledger)) the_ledger.count(k_watchdog_missing);
+}
+
+void end_session() {
+  remove_ledger_file();
+}
+
+void lock_gone(std::uint64_t address) {
+  Ledger* const here = ledger();
+  if (here == nullptr) return;
+  LockTable(*here).end(address);
+  Departures departures(*here);
+  if (departures.any()) departures.forget(address);
+}
+
+void memory_gone(std::uint64_t start, std::uint64_t bytes) {
+  if (Ledger* const here = ledger()) LockTable(*here).end_range(start, bytes);
+}
+
+void before_fork() {
+  Ledger* const here = ledger();
+  if (here == nullptr) return;
+  const ErrnoKept errno_kept;
+  std::size_t room = 0;
+  each_other_slot(*here, [&](ThreadSlot& slot) {
+    room += slot.state.load(std::memory_order_relaxed) & kDepthMask;
+    room += slot.deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
+  });
+  constexpr std::size_t kMost = 100'000;
+  room = std::min(room + 16, kMost);  // some may be taken while we look
+  const std::size_t bytes = sizeof(Luggage) + room * sizeof(LostHold);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  luggage = new (memory) Luggage;
+  luggage->bytes = bytes;
+  if (current_slot != nullptr) move_facts(luggage->own, *current_slot);
+  const std::uint64_t now = monotonic_ns();
+  each_other_slot(*here, [&](ThreadSlot& slot) {
+    luggage->lost_count += look_at_holds(slot, *here, DepartureReason::kForked, now,
+                                         luggage->lost() + luggage->lost_count,
+                                         static_cast<unsigned>(room - luggage->lost_count));
+  });
+}
+
+void after_fork_in_parent() {
+  if (luggage == nullptr) return;
+  const ErrnoKept errno_kept;
+  munmap(luggage, luggage->bytes);
+  luggage = nullptr;
+}
+
+void after_fork_in_child() {
+  if (Ledger* const here = ledger()) {
+    const ErrnoKept errno_kept;
+    disown_ledger_file();
+    live_ledger.store(nullptr, std::memory_order_relaxed);
+    begun.store(false, std::memory_order_relaxed);
+    forget_watchdog();
+    forget_thread_count();
+    clear_slot(solo_slot);
+    if (luggage != nullptr && current_slot != nullptr) move_facts(solo_slot, luggage->own);
+    if (current_slot != nullptr) current_slot = &solo_slot;
+    unmap_ledger(here->base(), here->size());
+    lock_pages_inherited = true;
+    unpacked = luggage;
+    luggage = nullptr;
+  }
+  if (current_slot != nullptr) solo_slot.tid.store(own_tid(), std::memory_order_relaxed);
+}
+
+}  // namespace impasse

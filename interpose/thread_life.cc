@@ -1,0 +1,131 @@
+#include "interpose/thread_life.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <new>
+
+#include "detector/departures.h"
+#include "detector/hold_stack.h"
+#include "interpose/current.h"
+#include "interpose/session.h"
+#include "interpose/watchdog_thread.h"
+
+namespace impasse {
+namespace {
+
+constinit pthread_key_t end_key = 0;
+constinit std::atomic<bool> end_key_made{false};
+constinit std::atomic<long> threads{1};
+
+void leave_holds_behind(ThreadSlot& slot, Ledger& ledger) {
+  if (depth_of(slot.state.load(std::memory_order_relaxed)) == 0 &&
+      slot.deep.load(std::memory_order_relaxed) == 0)
+    return;
+  constexpr unsigned kAtMost = 32;
+  LostHold lost[kAtMost];
+  const unsigned n =
+      look_at_holds(slot, ledger, DepartureReason::kThreadEnded, monotonic_ns(), lost, kAtMost);
+  Departures departures(ledger);
+  for (unsigned i = 0; i < n; ++i) departures.add(lost[i]);
+  if (n == kAtMost) ledger.count(k_departures_dropped);
+}
+
+void at_thread_end(void* round) {
+  // Other destructors may still lock: come back in every round that libc grants, and act in the
+  // last.
+  const auto n = reinterpret_cast<std::uintptr_t>(round);
+  if (n < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(end_key, reinterpret_cast<void*>(n + 1));
+    return;
+  }
+  const ErrnoKept errno_kept;
+  ThreadSlot* const slot = current_slot;
+  detach_current();
+  if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) {
+    leave_holds_behind(*slot, *here);
+    here->leave_tid(slot->tid.load(std::memory_order_relaxed));
+    here->release_slot(*slot);
+  }
+  if (threads.fetch_sub(1, std::memory_order_acq_rel) == 1) dismiss_watchdog();
+}
+
+}  // namespace
+
+void prepare_thread_ends() {
+  end_key_made.store(pthread_key_create(&end_key, at_thread_end) == 0, std::memory_order_release);
+}
+
+void watch_thread_end() {
+  if (end_key_made.load(std::memory_order_acquire))
+    pthread_setspecific(end_key, reinterpret_cast<void*>(1));
+}
+
+void thread_is_made() {
+  threads.fetch_add(1, std::memory_order_acq_rel);
+}
+void thread_was_not_made() {
+  threads.fetch_sub(1, std::memory_order_acq_rel);
+}
+void forget_thread_count() {
+  threads.store(1, std::memory_order_relaxed);
+}
+
+// A page is told from a slot by the lowest bit of its address.
+namespace {
+Start* as_page(void* packed) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(packed);
+  return (bits & 1) == 0 ? nullptr : reinterpret_cast<Start*>(bits - 1);
+}
+}  // namespace
+
+void* pack_start(const Start& start) {
+  Ledger* const here = ledger();
+  if (ThreadSlot* const slot = here == nullptr ? nullptr : here->claim_slot()) {
+    slot->started_ns.store(monotonic_ns(), std::memory_order_relaxed);
+    slot->creator.store(
+        current_slot == nullptr ? 0 : current_slot->tid.load(std::memory_order_relaxed),
+        std::memory_order_relaxed);
+    slot->entry.store(reinterpret_cast<std::uint64_t>(start.function), std::memory_order_relaxed);
+    slot->argument.store(reinterpret_cast<std::uint64_t>(start.argument),
+                         std::memory_order_relaxed);
+    return slot;
+  }
+  void* const page =
+      mmap(nullptr, sizeof(Start), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return page == MAP_FAILED
+             ? nullptr
+             : static_cast<std::byte*>(static_cast<void*>(new (page) Start(start))) + 1;
+}
+
+void discard_start(void* packed) {
+  const ErrnoKept errno_kept;
+  if (Start* const page = as_page(packed)) {
+    munmap(page, sizeof(Start));
+  } else {
+    ledger()->release_slot(*static_cast<ThreadSlot*>(packed));
+  }
+}
+
+Start unpack_start(void* packed) {
+  if (Start* const page = as_page(packed)) {
+    const Start start = *page;
+    munmap(page, sizeof(Start));
+    detach_current();
+    watch_thread_end();
+    return start;
+  }
+  auto& slot = *static_cast<ThreadSlot*>(packed);
+  enter_slot(slot);
+  return {reinterpret_cast<void*>(slot.entry.load(std::memory_order_relaxed)),
+          reinterpret_cast<void*>(slot.argument.load(std::memory_order_relaxed))};
+}
+
+void thread_leaves() {
+  if (ThreadSlot* const slot = current_slot) {
+    slot->life.store(static_cast<std::uint32_t>(ThreadLife::kLeaving), std::memory_order_relaxed);
+  }
+}
+
+}  // namespace impasse
