@@ -13,6 +13,7 @@ struct MtxKind : MutexKind {
     return reinterpret_cast<const pthread_mutex_t*>(m);
   }
   static bool looks_taken(const mtx_t* m) { return MutexKind::looks_taken(as_mutex(m)); }
+  static bool has_levels(const mtx_t* m) { return MutexKind::has_levels(as_mutex(m)); }
   static bool taken_again(const mtx_t* m, std::uint32_t tid) {
     return MutexKind::taken_again(as_mutex(m), tid);
   }
@@ -49,7 +50,7 @@ IMPASSE_ANSWER(int, mtx_lock, (mtx_t * m)) {
 }
 
 IMPASSE_ANSWER(int, mtx_trylock, (mtx_t * m)) {
-  return tried<MtxKind, kBlocking>(m, IMPASSE_CALL_SITE, real::call(real::mtx_trylock)(m));
+  return try_take<MtxKind, real::mtx_trylock, kBlocking>(m, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, mtx_timedlock, (mtx_t * m, const timespec* t)) {

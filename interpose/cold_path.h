@@ -126,17 +126,15 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
   return answer;
 }
 
-// A try function has answered.
+// A try function has answered, and not as usual.
 template <typename Kind, std::uint8_t kTraits>
-inline int tried(typename Kind::Lock* lock, CallSite from, int answer) {
+[[gnu::noinline]] int tried(typename Kind::Lock* lock, CallSite from, int answer) {
   if (!acquired(answer)) return answer;
   ThreadSlot* const slot = attach_current();
   if (slot == nullptr) return answer;
-  const bool again = Kind::taken_again(lock, slot->tid.load(std::memory_order_relaxed)) &&
-                     HoldStack(*slot, ledger()).find(address_of(lock)) != nullptr;
-  const auto traits =
-      static_cast<std::uint8_t>(kTraits | hold_trait::kTry | (again ? hold_trait::kAgain : 0));
   const ErrnoKept errno_kept;
+  const auto traits = static_cast<std::uint8_t>(kTraits | hold_trait::kTry |
+                                                (Kind::has_levels(lock) ? hold_trait::kAgain : 0));
   push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, traits}, hold_phase::kHeld);
   if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
   return answer;

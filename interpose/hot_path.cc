@@ -2,8 +2,8 @@
 
 namespace impasse {
 
-int intent_failed(std::uint64_t lock, int answer) {
-  settle(*current_slot, lock, answer);
+int intent_failed(const Hold& intent, int answer) {
+  settle(*current_slot, intent.lock.load(std::memory_order_relaxed), answer);
   return answer;
 }
 

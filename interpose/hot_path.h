@@ -19,9 +19,34 @@ namespace impasse {
   }
 
 // The intent could not be made a hold.
-[[gnu::noinline, gnu::cold]] int intent_failed(std::uint64_t lock, int answer);
+[[gnu::noinline, gnu::cold]] int intent_failed(const Hold& intent, int answer);
 
-// An order that this thread has not seen: as below, with the order noted.
+// The place that a hold at this depth takes. Opaque, or the compiler keeps both halves of the sum across the call.
+[[gnu::always_inline]] inline Hold& place_at(ThreadSlot& slot, std::uint64_t depth) {
+  Hold* hold = &slot.holds[depth];
+  __asm__("" : "+r"(hold));
+  return *hold;
+}
+
+// Fills the next place of the stack. It is reserved before it is filled, and valid with its last
+// word (INV-HOLD-1).
+template <std::uint8_t kTraits, std::uint8_t kPhase>
+[[gnu::always_inline]] inline void fill(ThreadSlot& slot, std::uint64_t state, Hold& hold,
+                                        std::uint64_t lock, CallSite from, std::uint64_t path) {
+  slot.state.store(state + kStateStep + 1, std::memory_order_release);
+  hold.site.store(site_word(from.pc, kTraits, kPhase), std::memory_order_release);
+  hold.path.store(path, std::memory_order_release);
+  hold.stamp.store(tick_now() | from.stack_pointer << 32, std::memory_order_release);
+  hold.lock.store(lock, std::memory_order_release);
+}
+
+// libc has granted what was asked for: held from now on, not from when it was asked for.
+[[gnu::always_inline]] inline void grant(Hold& hold) {
+  __atomic_store_n(reinterpret_cast<std::uint32_t*>(&hold.stamp), tick_now(), __ATOMIC_RELEASE);
+  set_phase(hold, hold_phase::kHeld);
+}
+
+// An order that this thread has not seen: as in take(), with the order noted.
 template <auto& kReal, std::uint8_t kTraits, typename Lock>
 [[gnu::noinline]] int take_unseen(Lock* lock, CallSite from) {
   ThreadSlot& slot = *current_slot;
@@ -30,6 +55,28 @@ template <auto& kReal, std::uint8_t kTraits, typename Lock>
   const int answer = real::call(kReal)(lock);
   settle(slot, address_of(lock), answer);
   return answer;
+}
+
+// A lock that looks taken: mostly by another thread; a recursive one by this thread, which is no
+// reason to be slow.
+template <typename Kind, auto& kReal, std::uint8_t kTraits>
+[[gnu::noinline]] int take_taken(typename Kind::Lock* lock, CallSite from) {
+  ThreadSlot& slot = *current_slot;
+  if (!Kind::taken_again(lock, slot.tid.load(std::memory_order_relaxed))) {
+    return take_slowly<Kind, kReal, kTraits>(lock, from);
+  }
+  const std::uint64_t state = slot.state.load(std::memory_order_relaxed);
+  const std::uint64_t depth = depth_of(state);
+  Hold& hold = place_at(slot, depth);
+  const std::uint64_t path = depth == 0 ? lock_key(address_of(lock), kTraits)
+                                        : (&hold)[-1].path.load(std::memory_order_relaxed);
+  fill<kTraits | hold_trait::kAgain, hold_phase::kAcquiring>(slot, state, hold, address_of(lock),
+                                                             from, path);
+  const int answer = real::call(kReal)(lock);
+  if (answer != 0) [[unlikely]]
+    return intent_failed(hold, answer);
+  grant(hold);
+  return 0;
 }
 
 // kLook: whether to look at the lock's word first. Readers do not: under sharing the look costs
@@ -44,9 +91,9 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, bool kLook>
   if (depth >= kInlineHolds) [[unlikely]]
     return take_slowly<Kind, kReal, kTraits>(lock, from);
   if (kLook && Kind::looks_taken(lock)) [[unlikely]]
-    return take_slowly<Kind, kReal, kTraits>(lock, from);
+    return take_taken<Kind, kReal, kTraits>(lock, from);
 
-  Hold& hold = slot->holds[depth];
+  Hold& hold = place_at(*slot, depth);
   std::uint64_t path = lock_key(address_of(lock), kTraits);
   if (depth != 0) {
     path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed), path);
@@ -54,15 +101,32 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, bool kLook>
       return take_unseen<kReal, kTraits>(lock, from);
     }
   }
-  slot->state.store(state + kStateStep + 1, std::memory_order_release);
-  hold.site.store(site_word(from.pc, kTraits, hold_phase::kAcquiring), std::memory_order_release);
-  hold.path.store(path, std::memory_order_release);
-  hold.stamp.store(tick_now() | from.stack_pointer << 32, std::memory_order_release);
-  hold.lock.store(address_of(lock), std::memory_order_release);
+  fill<kTraits, hold_phase::kAcquiring>(*slot, state, hold, address_of(lock), from, path);
   const int answer = real::call(kReal)(lock);
   if (answer != 0) [[unlikely]]
-    return intent_failed(address_of(lock), answer);
-  set_phase(hold, hold_phase::kHeld);
+    return intent_failed(hold, answer);
+  grant(hold);
+  return 0;
+}
+
+// After a try function: it cannot have waited, so there is no intent to tell and no order that
+// could hang.
+template <typename Kind, auto& kReal, std::uint8_t kTraits>
+[[gnu::always_inline]] inline int try_take(typename Kind::Lock* lock, CallSite from) {
+  const int answer = real::call(kReal)(lock);
+  ThreadSlot* const slot = current_slot;
+  if (answer != 0 || slot == nullptr || Kind::has_levels(lock)) [[unlikely]] {
+    return tried<Kind, kTraits>(lock, from, answer);
+  }
+  const std::uint64_t state = slot->state.load(std::memory_order_relaxed);
+  const std::uint64_t depth = state & kRefuseMask;
+  if (depth >= kInlineHolds) [[unlikely]]
+    return tried<Kind, kTraits>(lock, from, answer);
+  Hold& hold = place_at(*slot, depth);
+  std::uint64_t path = lock_key(address_of(lock), kTraits);
+  if (depth != 0) path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed), path);
+  fill<kTraits | hold_trait::kTry, hold_phase::kHeld>(*slot, state, hold, address_of(lock), from,
+                                                      path);
   return 0;
 }
 

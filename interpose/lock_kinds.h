@@ -26,6 +26,8 @@ struct MutexKind {
   static std::uint32_t owner(const Lock* m) {
     return static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED));
   }
+  // A recursive mutex that its holder has taken more than once.
+  static bool has_levels(const Lock* m) { return m->__data.__count > 1; }
   // A further level of a recursive mutex that this thread has.
   static bool taken_again(const Lock* m, std::uint32_t tid) {
     return (m->__data.__kind & 3) == PTHREAD_MUTEX_RECURSIVE_NP && owner(m) == tid;
@@ -39,6 +41,7 @@ struct RwlockKind {
     return static_cast<std::uint32_t>(__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED));
   }
   static bool taken_again(const Lock*, std::uint32_t) { return false; }
+  static bool has_levels(const Lock*) { return false; }
 
  protected:
   // glibc's word: bit 0 write phase, bit 1 a writer has it, bit 2 readers wait, from bit 3 the
@@ -66,6 +69,7 @@ struct SpinKind {
     return __atomic_load_n(l, __ATOMIC_RELAXED) <= 0;
   }  // 1: free
   static bool taken_again(const volatile int*, std::uint32_t) { return false; }
+  static bool has_levels(const volatile int*) { return false; }
 };
 
 }  // namespace impasse

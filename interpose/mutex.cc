@@ -28,8 +28,7 @@ IMPASSE_ANSWER(int, pthread_mutex_lock, (pthread_mutex_t * m)) {
 }
 
 IMPASSE_ANSWER(int, pthread_mutex_trylock, (pthread_mutex_t * m)) {
-  return tried<MutexKind, kBlocking>(m, IMPASSE_CALL_SITE,
-                                     real::call(real::pthread_mutex_trylock)(m));
+  return try_take<MutexKind, real::pthread_mutex_trylock, kBlocking>(m, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, pthread_mutex_timedlock, (pthread_mutex_t * m, const timespec* t)) {

@@ -21,8 +21,9 @@ namespace impasse::real {
 #include "interpose/functions.def"
 #undef IMPASSE_FUNCTION
 
-// Finds all of them now, from our constructor: a later first call would ask the loader for its lock,
-// which another thread may hold for ever, and would wipe out what the program's dlerror() had to say.
+// Finds all of them now, from our constructor: a later first call would ask the loader for its
+// lock, which another thread may hold for ever, and would wipe out what the program's dlerror() had
+// to say.
 void resolve_all();
 
 template <typename Result, typename... Params>

@@ -33,13 +33,11 @@ IMPASSE_ANSWER(int, pthread_rwlock_wrlock, (pthread_rwlock_t * l)) {
 }
 
 IMPASSE_ANSWER(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t * l)) {
-  return tried<ReadKind, kRead>(l, IMPASSE_CALL_SITE,
-                                real::call(real::pthread_rwlock_tryrdlock)(l));
+  return try_take<ReadKind, real::pthread_rwlock_tryrdlock, kRead>(l, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, pthread_rwlock_trywrlock, (pthread_rwlock_t * l)) {
-  return tried<WriteKind, kWrite>(l, IMPASSE_CALL_SITE,
-                                  real::call(real::pthread_rwlock_trywrlock)(l));
+  return try_take<WriteKind, real::pthread_rwlock_trywrlock, kWrite>(l, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t * l, const timespec* t)) {

@@ -26,7 +26,7 @@ IMPASSE_ANSWER(int, pthread_spin_lock, (pthread_spinlock_t * l)) {
 }
 
 IMPASSE_ANSWER(int, pthread_spin_trylock, (pthread_spinlock_t * l)) {
-  return tried<SpinKind, kSpin>(l, IMPASSE_CALL_SITE, real::call(real::pthread_spin_trylock)(l));
+  return try_take<SpinKind, real::pthread_spin_trylock, kSpin>(l, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, pthread_spin_unlock, (pthread_spinlock_t * l)) {
