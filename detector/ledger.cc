@@ -82,8 +82,7 @@ bool Ledger::format(void* base, const Geometry& geometry, Reserve how, const Pro
   known_orders_ = {at<LevelledSet::Word>(p.region[kKnownOrders].offset),
                    &header_->known_orders_levels, geometry.set_levels, growth_};
   // The magic comes last: with it the ledger is whole.
-  std::atomic_thread_fence(std::memory_order_release);
-  header_->magic = kLedgerMagic;
+  __atomic_store_n(&header_->magic, kLedgerMagic, __ATOMIC_RELEASE);
   return true;
 }
 
