@@ -1,0 +1,586 @@
+// The reader of ledgers: every fact comes out as it was written, what goes on is told apart from
+// what stands, and a damaged ledger is a sentence.
+#include "detector/ledger_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "detector/deep_holds.h"
+#include "detector/hold_stack.h"
+#include "detector/ledger.h"
+#include "ledger_image.h"
+
+namespace impasse {
+namespace {
+
+constexpr std::uint8_t kMutexTrait = static_cast<std::uint8_t>(LockKind::kMutex);
+constexpr std::uint8_t kRwTrait = static_cast<std::uint8_t>(LockKind::kRwlock);
+
+LedgerReading reading(LedgerImage& image) {
+  MemorySource source(image.bytes(), image.size());
+  return read_ledger(source);
+}
+
+Snapshot good(LedgerImage& image) {
+  LedgerReading result = reading(image);
+  EXPECT_EQ(result.problem, "");
+  return std::move(result.snapshot);
+}
+
+std::string problem(LedgerImage& image) {
+  return reading(image).problem;
+}
+
+TEST(LedgerReader, AnEmptyLedgerTellsAboutItsProcess) {
+  LedgerImage image;
+  const Snapshot s = good(image);
+  EXPECT_EQ(s.pid, 4242u);
+  EXPECT_EQ(s.program, "river-node");
+  EXPECT_EQ(s.library_version, "0.1.0");
+  EXPECT_EQ(s.started_ns, 1'000'000'000'000u);
+  EXPECT_EQ(s.started_wall, 1'794'530'513'000'000'000u);
+  EXPECT_EQ(s.tick, 50'000u);
+  EXPECT_EQ(s.tick_ns, 10'000'000u);
+  EXPECT_EQ(s.now_ns, 1'500'000'000'000u);
+  EXPECT_TRUE(s.threads.empty());
+  EXPECT_TRUE(s.locks.empty());
+  EXPECT_TRUE(s.departures.empty());
+  EXPECT_EQ(s.senseless, 0u);
+  for (const std::uint64_t counter : s.counters) EXPECT_EQ(counter, 0u);
+}
+
+TEST(LedgerReader, AProgramNameWithoutAnEndIsCutOff) {
+  LedgerImage image;
+  std::memset(image.header().program, 'x', sizeof image.header().program);
+  EXPECT_EQ(good(image).program, std::string(64, 'x'));
+}
+
+TEST(LedgerReader, AHoldComesOutWhole) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "raft-loop");
+  LedgerImage::hold(slot, 0x7000, kRwTrait | hold_trait::kShared | hold_trait::kTimed);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kTry, hold_phase::kHeld, 41'000);
+  slot.contended = 12;
+  slot.entry = 0x1234;
+  slot.argument = 0x5678;
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads.size(), 1u);
+  const ThreadFact& thread = s.threads[0];
+  EXPECT_EQ(thread.tid, 100u);
+  EXPECT_EQ(thread.name, "raft-loop");
+  EXPECT_EQ(thread.life, ThreadLife::kLive);
+  EXPECT_FALSE(thread.changing);
+  EXPECT_EQ(thread.contended, 12u);
+  EXPECT_EQ(thread.entry, 0x1234u);
+  EXPECT_EQ(thread.argument, 0x5678u);
+  EXPECT_EQ(thread.creator, 4242u);
+  EXPECT_EQ(thread.started_ns, 1'100'000'000'000u);
+  EXPECT_FALSE(thread.wait.has_value());
+  ASSERT_EQ(thread.holds.size(), 2u);
+  const HoldFact& first = thread.holds[0];
+  EXPECT_EQ(first.lock, 0x7000u);
+  EXPECT_EQ(first.site, 0x5555'0000'1000u);
+  EXPECT_EQ(first.tick, 40'000u);
+  EXPECT_EQ(first.stack_low, 0xdead'0000u);
+  EXPECT_EQ(first.kind, LockKind::kRwlock);
+  EXPECT_EQ(first.phase, hold_phase::kHeld);
+  EXPECT_TRUE(first.shared);
+  EXPECT_TRUE(first.timed);
+  EXPECT_FALSE(first.tried);
+  EXPECT_EQ(thread.holds[1].kind, LockKind::kMutex);
+  EXPECT_TRUE(thread.holds[1].tried);
+  EXPECT_FALSE(thread.holds[1].shared);
+  EXPECT_EQ(thread.holds[1].tick, 41'000u);
+}
+
+TEST(LedgerReader, AReservedPlaceIsNoHold) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x7000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait).lock = 0;
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads[0].holds.size(), 1u);
+  EXPECT_EQ(s.threads[0].name, "");
+}
+
+TEST(LedgerReader, AWaitComesOutWhole) {
+  LedgerImage image;
+  LedgerImage::wait(image.thread(101, ""), WaitKind::kWrite, 0x7000, 0, hold_trait::kTimed);
+  LedgerImage::wait(image.thread(102, ""), WaitKind::kCondition, 0xb100, 0xb000);
+  ThreadSlot& over = image.thread(103, "");
+  LedgerImage::wait(over, WaitKind::kMutex, 0x9000);
+  over.wait.sequence = over.wait.sequence + 1;
+  const Snapshot s = good(image);
+  ASSERT_TRUE(s.threads[0].wait.has_value());
+  const WaitFact& wait = *s.threads[0].wait;
+  EXPECT_EQ(wait.kind, WaitKind::kWrite);
+  EXPECT_EQ(wait.object, 0x7000u);
+  EXPECT_EQ(wait.site, 0x5555'0000'2000u);
+  EXPECT_EQ(wait.since_ns, 1'200'000'000'000u);
+  EXPECT_EQ(wait.tick, 20'000u);
+  EXPECT_TRUE(wait.timed);
+  for (unsigned i = 0; i < kSavedRegisters; ++i) EXPECT_EQ(wait.registers[i], 0x1000 + i);
+  ASSERT_TRUE(s.threads[1].wait.has_value());
+  EXPECT_EQ(s.threads[1].wait->partner, 0xb000u);
+  EXPECT_FALSE(s.threads[1].wait->timed);
+  EXPECT_FALSE(s.threads[2].wait.has_value());
+}
+
+TEST(LedgerReader, LevelsOfARecursiveLockAreOneHold) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LedgerImage::hold(slot, 0x9000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kAgain);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kAgain);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kAgain, hold_phase::kAcquiring);
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads[0].holds.size(), 2u);
+  EXPECT_EQ(s.threads[0].holds[0].lock, 0x8000u);
+  EXPECT_EQ(s.threads[0].holds[0].levels, 3u);
+  EXPECT_EQ(s.threads[0].holds[1].levels, 1u);
+}
+
+TEST(LedgerReader, TakingANormalLockTwiceIsTwoHolds) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait, hold_phase::kAcquiring);
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads[0].holds.size(), 2u);
+  EXPECT_EQ(s.threads[0].holds[1].phase, hold_phase::kAcquiring);
+}
+
+TEST(LedgerReader, ALevelThatIsStillHeldKeepsTheLockHeld) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kAgain, hold_phase::kGivenBack);
+  ThreadSlot& other = image.thread(101, "");
+  LedgerImage::hold(other, 0x8000, kMutexTrait, hold_phase::kGivenBack);
+  const Snapshot s = good(image);
+  EXPECT_EQ(s.threads[0].holds[0].phase, hold_phase::kHeld);
+  EXPECT_EQ(s.threads[1].holds[0].phase, hold_phase::kGivenBack);
+}
+
+TEST(LedgerReader, WhatOthersReleasedIsNotHeld) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LedgerImage::hold(slot, 0x9000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait | hold_trait::kAgain);
+  image.deep_table(slot, 0);
+  image.deep_hold(slot, 9, 0xa000, 3);
+  image.deep_hold(slot, 10, 0xa100, 1);
+  slot.mailbox[0] = 0x9000;
+  slot.mailbox[4] = 0x8000;  // the newest of its levels
+  slot.mailbox[5] = 0xa000;
+  slot.mailbox[6] = 0xa100;
+  slot.mailbox[7] = 0xeeee;  // of nothing that is held
+  const Snapshot s = good(image);
+  const auto& holds = s.threads[0].holds;
+  ASSERT_EQ(holds.size(), 2u);
+  EXPECT_EQ(holds[0].lock, 0x8000u);
+  EXPECT_EQ(holds[0].levels, 1u);
+  EXPECT_EQ(holds[1].lock, 0xa000u);
+  EXPECT_EQ(holds[1].levels, 2u);
+}
+
+TEST(LedgerReader, DeepHolds) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  for (std::uint64_t i = 0; i < kInlineHolds; ++i)
+    LedgerImage::hold(slot, 0x8000 + i * 64, kMutexTrait);
+  image.deep_table(slot, 3);
+  for (std::uint64_t i = 0; i < 50; ++i) image.deep_hold(slot, i * 2, 0x20000 + i * 64, 1);
+  image.deep_hold(slot, 101, 0x8000, 4, hold_trait::kAgain);  // more levels of an inline one
+  reinterpret_cast<DeepHold*>(image.bytes() + slot.deep)[1].lock = 1;  // removed
+  const Snapshot s = good(image);
+  const ThreadFact& thread = s.threads[0];
+  EXPECT_EQ(thread.holds.size(), kInlineHolds + 50u);
+  EXPECT_EQ(thread.holds[0].levels, 5u);
+  EXPECT_EQ(thread.holds_unread, 0u);
+  std::set<std::uint64_t> locks;
+  for (const HoldFact& hold : thread.holds) locks.insert(hold.lock);
+  EXPECT_EQ(locks.size(), kInlineHolds + 50u);
+  EXPECT_EQ(s.senseless, 0u);
+}
+
+TEST(LedgerReader, ADeepTableInAWrongPlaceIsLeftOutAndTold) {
+  const auto with = [](const std::function<void(LedgerImage&, ThreadSlot&)>& damage) {
+    LedgerImage image;
+    ThreadSlot& slot = image.thread(100, "");
+    LedgerImage::hold(slot, 0x8000, kMutexTrait);
+    image.deep_table(slot, 3);
+    image.deep_hold(slot, 5, 0xa000, 1);
+    damage(image, slot);
+    const Snapshot s = good(image);
+    ASSERT_EQ(s.threads.size(), 1u);
+    EXPECT_EQ(s.threads[0].holds.size(), 1u);
+    EXPECT_EQ(s.threads[0].holds_unread, 1u);
+  };
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep = 1; });
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep = ~std::uint64_t{0}; });
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep = slot.deep + 8; });
+  with([](LedgerImage& image, ThreadSlot& slot) { slot.deep = image.size(); });
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep_size = std::uint64_t{127} << 32 | 1; });
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep_size = std::uint64_t{1} << 63 | 1; });
+  with([](LedgerImage&, ThreadSlot& slot) { slot.deep_size = 1; });
+}
+
+TEST(LedgerReader, Departures) {
+  LedgerImage image;
+  image.departure(0xc000, 88, DepartureReason::kThreadEnded);
+  image.departure(1, 0, DepartureReason::kNone);  // being written
+  image.departure(0, 0, DepartureReason::kNone);  // free
+  image.departure(0xc100, 89, DepartureReason::kForked);
+  for (std::uint64_t i = 4; i < LedgerImage::kDepartureCount; ++i) {
+    image.departure(0xd000 + i, 90, DepartureReason::kThreadEnded);
+  }
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.departures.size(), LedgerImage::kDepartureCount - 2);
+  EXPECT_EQ(s.departures[0].hold.lock, 0xc000u);
+  EXPECT_EQ(s.departures[0].tid, 88u);
+  EXPECT_EQ(s.departures[0].reason, DepartureReason::kThreadEnded);
+  EXPECT_EQ(s.departures[0].when_ns, 1'300'000'000'000u);
+  EXPECT_EQ(s.departures[1].reason, DepartureReason::kForked);
+}
+
+TEST(LedgerReader, LocksOfTheFactsAndTheMostContendedOthers) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x7000, kRwTrait);
+  LedgerImage::wait(slot, WaitKind::kMutex, 0x7100);
+  image.lock(0x7000, LockKind::kRwlock, 0);
+  image.lock(0x7100, LockKind::kMutex, 0);
+  image.lock(0x7200, LockKind::kMutex, 0);                 // neither
+  image.lock(0x7300, LockKind::kMutex, 5).generation = 2;  // no lock any more
+  for (std::uint64_t i = 0; i < 50; ++i) image.lock(0x10000 + i, LockKind::kMutex, 1 + i);
+  const Snapshot s = good(image);
+  EXPECT_EQ(s.locks_known, 53u);
+  ASSERT_EQ(s.locks.size(), 2 + kContendedLocksKept);
+  EXPECT_EQ(s.locks[0].address, 0x7000u);
+  EXPECT_EQ(s.locks[0].kind, LockKind::kRwlock);
+  EXPECT_EQ(s.locks[0].last_holder, 77u);
+  EXPECT_EQ(s.locks[1].address, 0x7100u);
+  for (std::size_t i = 2; i < s.locks.size(); ++i) {
+    EXPECT_GT(s.locks[i].contended, 50 - kContendedLocksKept);
+  }
+}
+
+TEST(LedgerReader, CountersComeOutByName) {
+  LedgerImage image;
+  image.header().counters[k_holds_dropped] = 7;
+  const Snapshot s = good(image);
+  EXPECT_EQ(s.counters[k_holds_dropped], 7u);
+  EXPECT_STREQ(counter_texts()[k_holds_dropped].name, "holds_dropped");
+}
+
+TEST(LedgerReader, OnlyTakenSlotsAreThreads) {
+  LedgerImage image;
+  image.thread(100, "").life = static_cast<std::uint32_t>(ThreadLife::kFree);
+  ThreadSlot& starting = image.thread(0, "");
+  starting.life = static_cast<std::uint32_t>(ThreadLife::kStarting);
+  image.thread(102, "").life = 9;
+  image.thread(103, "");
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads.size(), 2u);
+  EXPECT_EQ(s.threads[0].life, ThreadLife::kStarting);
+  EXPECT_EQ(s.threads[0].slot, 1u);
+  EXPECT_EQ(s.threads[1].tid, 103u);
+  EXPECT_EQ(s.senseless, 1u);
+}
+
+TEST(LedgerReader, SenselessRecordsAreLeftOutAndCounted) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, 3);                  // no such kind
+  LedgerImage::hold(slot, 0x8100, kMutexTrait, 0x77);  // no such phase
+  LedgerImage::hold(slot, 0x8200, kMutexTrait);
+  LedgerImage::wait(slot, static_cast<WaitKind>(0x66), 0x8300);
+  image.lock(0x8400, static_cast<LockKind>(9), 1);
+  image.departure(0x8500, 1, static_cast<DepartureReason>(9));
+  const Snapshot s = good(image);
+  ASSERT_EQ(s.threads[0].holds.size(), 1u);
+  EXPECT_FALSE(s.threads[0].wait.has_value());
+  EXPECT_TRUE(s.locks.empty());
+  EXPECT_TRUE(s.departures.empty());
+  EXPECT_EQ(s.senseless, 5u);
+}
+
+// ---- a thread that goes on while it is looked at
+
+// Changes the ledger before some of the reads of a slot's page.
+class LivelySource final : public MemorySource {
+ public:
+  LivelySource(LedgerImage& image, std::function<void(unsigned look)> change)
+      : MemorySource(image.bytes(), image.size()), change_(std::move(change)) {}
+
+  bool read(std::uint64_t offset, void* buffer, std::size_t bytes) override {
+    if (bytes == kPage && offset >= kPage) change_(looks_++);
+    return MemorySource::read(offset, buffer, bytes);
+  }
+  unsigned looks() const { return looks_; }
+
+ private:
+  std::function<void(unsigned)> change_;
+  unsigned looks_ = 0;
+};
+
+TEST(LedgerReader, AThreadThatChangesOnceIsLookedAtAgain) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LivelySource source(image, [&](unsigned look) {
+    if (look == 1) LedgerImage::hold(slot, 0x9000, kMutexTrait);
+  });
+  const LedgerReading result = read_ledger(source);
+  EXPECT_EQ(source.looks(), 3u);
+  EXPECT_FALSE(result.snapshot.threads[0].changing);
+  EXPECT_EQ(result.snapshot.threads[0].holds.size(), 2u);
+}
+
+TEST(LedgerReader, OfABusyThreadWhatItHoldsAllTheTimeIsTold) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x7000, kMutexTrait);
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LivelySource source(image, [&](unsigned look) {
+    // An inner lock comes and goes.
+    if (look % 2 == 0) {
+      LedgerImage::hold(slot, 0x9000, kMutexTrait);
+    } else {
+      slot.holds[2].lock = 0;
+      slot.state = slot.state + kStateStep - 1;
+    }
+  });
+  const LedgerReading result = read_ledger(source);
+  EXPECT_EQ(source.looks(), kLooks);
+  const ThreadFact& thread = result.snapshot.threads[0];
+  EXPECT_TRUE(thread.changing);
+  ASSERT_EQ(thread.holds.size(), 2u);
+  EXPECT_EQ(thread.holds[0].lock, 0x7000u);
+  EXPECT_EQ(thread.holds[1].lock, 0x8000u);
+}
+
+TEST(LedgerReader, TheSameStateWithOtherHoldsIsNoProof) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait, hold_phase::kAcquiring);
+  LivelySource source(image, [&](unsigned look) {
+    // A grant changes the phase and the stamp, not the state word.
+    if (look == 1)
+      slot.holds[0].site = LedgerImage::site_word(0x5555'0000'1000, 0, hold_phase::kHeld);
+  });
+  const LedgerReading result = read_ledger(source);
+  EXPECT_FALSE(result.snapshot.threads[0].changing);
+  EXPECT_EQ(result.snapshot.threads[0].holds[0].phase, hold_phase::kHeld);
+}
+
+TEST(LedgerReader, HoldsThatAreBeingMovedAreNotTrusted) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  slot.state = slot.state | kRearranging;
+  EXPECT_TRUE(good(image).threads[0].changing);
+  slot.state = slot.state & ~kRearranging;
+  slot.deep_change = 7;
+  EXPECT_TRUE(good(image).threads[0].changing);
+}
+
+TEST(LedgerReader, AWaitThatEndsMeanwhileIsNotTold) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "");
+  LedgerImage::wait(slot, WaitKind::kMutex, 0x8000);
+  LivelySource source(image, [&](unsigned) {
+    slot.wait.sequence = slot.wait.sequence + 2;
+    slot.wait.object = slot.wait.object + 64;
+  });
+  const LedgerReading result = read_ledger(source);
+  EXPECT_TRUE(result.snapshot.threads[0].changing);
+  EXPECT_FALSE(result.snapshot.threads[0].wait.has_value());
+}
+
+TEST(LedgerReader, ASlotThatAnotherThreadTakesOverHasItsHoldsOnly) {
+  LedgerImage image;
+  ThreadSlot& slot = image.thread(100, "old");
+  LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LivelySource source(image, [&](unsigned look) {
+    slot.state = slot.state + kStateStep;
+    if (look == 3) slot.tid = 200;
+  });
+  const LedgerReading result = read_ledger(source);
+  EXPECT_EQ(result.snapshot.threads[0].tid, 200u);
+
+  LivelySource ending(image, [&](unsigned look) {
+    slot.state = slot.state + kStateStep;
+    if (look == 2) slot.life = static_cast<std::uint32_t>(ThreadLife::kFree);
+  });
+  EXPECT_TRUE(read_ledger(ending).snapshot.threads.empty());
+}
+
+TEST(LedgerReader, AFileThatIsCutWhileItIsReadIsASentence) {
+  LedgerImage image;
+  furnish(image);
+  class Cut final : public MemorySource {
+   public:
+    using MemorySource::MemorySource;
+    bool read(std::uint64_t offset, void* buffer, std::size_t bytes) override {
+      return reads < left && MemorySource::read(offset, buffer, bytes);
+    }
+    std::uint64_t left = 0;
+  };
+  MemorySource whole(image.bytes(), image.size());
+  read_ledger(whole);
+  for (std::uint64_t n = 0; n < whole.reads; ++n) {
+    Cut source(image.bytes(), image.size());
+    source.left = n;
+    const LedgerReading result = read_ledger(source);
+    EXPECT_NE(result.problem, "") << n;
+    EXPECT_TRUE(result.snapshot.threads.empty());
+  }
+}
+
+// ---- what is no ledger
+
+TEST(LedgerReader, OtherFilesAreNoLedgers) {
+  for (const std::size_t size : {0u, 1u, 7u, 8u, 11u, 4096u}) {
+    const std::vector<std::byte> zeros(size);
+    MemorySource source(zeros.data(), zeros.size());
+    EXPECT_EQ(read_ledger(source).problem, "not an impasse ledger") << size;
+  }
+}
+
+TEST(LedgerReader, AnotherVersionIsNamed) {
+  LedgerImage image;
+  image.header().version = 7;
+  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads 1)");
+}
+
+TEST(LedgerReader, EveryTruncationIsASentence) {
+  LedgerImage image;
+  furnish(image);
+  for (std::uint64_t size = 0; size < image.size();
+       size += size < 2 * sizeof(LedgerHeader) ? 1 : 997) {
+    MemorySource source(image.bytes(), size);
+    const std::string found = read_ledger(source).problem;
+    if (size < 12) {
+      EXPECT_EQ(found, "not an impasse ledger") << size;
+    } else {
+      EXPECT_TRUE(found.starts_with("truncated: ")) << size << ": " << found;
+    }
+  }
+}
+
+TEST(LedgerReader, EveryDamageOfTheHeaderIsASentence) {
+  const auto with = [](const std::function<void(LedgerHeader&)>& damage) {
+    LedgerImage image;
+    damage(image.header());
+    return problem(image);
+  };
+  using H = LedgerHeader;
+  EXPECT_EQ(with([](H& h) { h.header_bytes = 8; }), "damaged: its header has the wrong size");
+  EXPECT_EQ(with([](H& h) { h.regions = 6; }), "damaged: its header has the wrong size");
+  EXPECT_EQ(with([](H& h) { h.tick_ns = 0; }), "damaged: its clock has no sensible unit");
+  EXPECT_EQ(with([](H& h) { h.tick_ns = 1ull << 60; }), "damaged: its clock has no sensible unit");
+  EXPECT_EQ(with([](H& h) { h.total_bytes = 1ull << 62; }),
+            "damaged: it claims to be larger than any ledger is");
+  EXPECT_EQ(with([](H& h) { h.total_bytes = 4096; }),
+            "damaged: the region for thread slots reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kSlots].stride = 64; }),
+            "damaged: the region for thread slots has elements of the wrong size");
+  EXPECT_EQ(with([](H& h) { h.region[kSlots].capacity = kMostSlots + 1; }),
+            "damaged: the region for thread slots is larger than in any ledger");
+  EXPECT_EQ(with([](H& h) { h.region[kSlots].capacity = kMostSlots; }),
+            "damaged: the region for thread slots reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kTids].capacity = 15; }),
+            "damaged: the region for thread numbers has a size that is no power of two");
+  EXPECT_EQ(with([](H& h) { h.region[kLocks].offset = 64; }),
+            "damaged: the region for locks is in the wrong place");
+  EXPECT_EQ(with([](H& h) { h.region[kLocks].offset += 8; }),
+            "damaged: the region for locks is in the wrong place");
+  EXPECT_EQ(with([](H& h) { h.region[kDeepHolds].offset = ~0ull << 6; }),
+            "damaged: the region for deep holds reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kDepartures].offset = h.region[kLocks].offset; }),
+            "damaged: its regions overlap");
+  EXPECT_EQ(with([](H& h) { h.slots_used = LedgerImage::kSlotCount + 1; }),
+            "damaged: it claims to use more than it has room for");
+  EXPECT_EQ(with([](H& h) { h.locks_used = ~0ull; }),
+            "damaged: it claims to use more than it has room for");
+  EXPECT_EQ(with([](H& h) { h.departures_used = LedgerImage::kDepartureCount + 1; }),
+            "damaged: it claims to use more than it has room for");
+}
+
+// ---- lookups in a snapshot
+
+TEST(HolderIndex, KnowsHoldersOfWhatIsHeldNow) {
+  LedgerImage image;
+  ThreadSlot& first = image.thread(100, "");
+  LedgerImage::hold(first, 0x7000, kRwTrait | hold_trait::kShared);
+  LedgerImage::hold(first, 0x8000, kMutexTrait, hold_phase::kGivenBack);
+  ThreadSlot& second = image.thread(101, "");
+  LedgerImage::hold(second, 0x9000, kMutexTrait);
+  LedgerImage::hold(second, 0x7000, kRwTrait | hold_trait::kShared);
+  LedgerImage::hold(second, 0x8000, kMutexTrait, hold_phase::kAcquiring);
+  const Snapshot s = good(image);
+  const HolderIndex index(s);
+  ASSERT_EQ(index.of(0x7000).size(), 2u);
+  EXPECT_EQ(index.of(0x7000)[0].thread, 0u);
+  EXPECT_EQ(index.of(0x7000)[1].thread, 1u);
+  EXPECT_EQ(index.of(0x7000)[1].hold, 1u);
+  EXPECT_TRUE(index.of(0x8000).empty());
+  EXPECT_EQ(index.of(0x9000).size(), 1u);
+  EXPECT_TRUE(index.of(0xffff).empty());
+}
+
+// ---- the two ends of the ledger agree
+
+bool granted(void*, std::size_t) {
+  return true;
+}
+
+TEST(LedgerReader, ReadsWhatTheWriterWrites) {
+  const Geometry geometry{16, 64, 1, 16, 64 * kPage};
+  const std::size_t bytes = Ledger::bytes(geometry);
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  const std::unique_ptr<void, Free> memory(std::aligned_alloc(kPage, bytes));
+  std::memset(memory.get(), 0, bytes);
+  Ledger ledger;
+  ASSERT_TRUE(
+      ledger.format(memory.get(), geometry, granted, {77, "writer", "0.1.0", 5'000, 6'000}));
+  ThreadSlot& slot = *ledger.claim_slot();
+  slot.tid = 78;
+  slot.life = static_cast<std::uint32_t>(ThreadLife::kLive);
+  HoldStack stack(slot, &ledger);
+  constexpr std::uint64_t kHolds = 500;
+  for (std::uint64_t i = 0; i < kHolds; ++i) {
+    stack.push({0x10000 + i * 64, 0x400000 + i, 0x7ffe0000, kMutexTrait}, hold_phase::kHeld, 9);
+  }
+  stack.remove(0x10000);                // the oldest
+  stack.remove(0x10000 + 499 * 64);     // of the deep ones
+  HoldStack::post(slot, 0x10000 + 64);  // released by another thread
+
+  MemorySource source(static_cast<const std::byte*>(memory.get()), bytes);
+  const LedgerReading result = read_ledger(source);
+  ASSERT_EQ(result.problem, "");
+  EXPECT_EQ(result.snapshot.pid, 77u);
+  EXPECT_EQ(result.snapshot.program, "writer");
+  ASSERT_EQ(result.snapshot.threads.size(), 1u);
+  const ThreadFact& thread = result.snapshot.threads[0];
+  EXPECT_FALSE(thread.changing);
+  std::set<std::uint64_t> locks;
+  for (const HoldFact& hold : thread.holds) locks.insert(hold.lock);
+  EXPECT_EQ(thread.holds.size(), kHolds - 3);
+  EXPECT_EQ(locks.size(), kHolds - 3);
+  EXPECT_FALSE(locks.contains(0x10000));
+  EXPECT_FALSE(locks.contains(0x10000 + 64));
+  EXPECT_FALSE(locks.contains(0x10000 + 499 * 64));
+  EXPECT_EQ(result.snapshot.senseless, 0u);
+}
+
+}  // namespace
+}  // namespace impasse
