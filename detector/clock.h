@@ -20,6 +20,10 @@ extern constinit PublishedTick published_tick __attribute__((visibility("hidden"
 // Adds up the running time from the readings of a monotonic clock.
 class RunningClock {
  public:
+  // Goes on from `units`: stamps that were made before keep their meaning. 0 is left for "unknown".
+  explicit RunningClock(std::uint64_t units = 1)
+      : running_ns_((units == 0 ? 1 : units) * kTickNs) {}
+
   // One turn of the watchdog that meant to sleep `intended_ns`. A longer gap than four times that
   // (at least 250 ms) was not running time.
   void advance(std::uint64_t now_ns, std::uint64_t intended_ns);
@@ -27,7 +31,7 @@ class RunningClock {
 
  private:
   std::uint64_t last_ns_ = 0;
-  std::uint64_t running_ns_ = kTickNs;  // 0 is left for "unknown"
+  std::uint64_t running_ns_;
 };
 
 }  // namespace impasse

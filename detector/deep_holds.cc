@@ -100,11 +100,14 @@ bool grow(ThreadSlot& slot, Ledger& ledger) {
 DeepHold* find(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t lock) {
   const Table table = table_of(slot, ledger);
   if (table.places == nullptr) return nullptr;
-  for (std::uint64_t i = home(lock, table.size);; i = (i + 1) & (table.size - 1)) {
+  std::uint64_t i = home(lock, table.size);
+  // Bounded for a look at another thread's table, which may be made anew meanwhile.
+  for (std::uint64_t n = 0; n < table.size; ++n, i = (i + 1) & (table.size - 1)) {
     const std::uint64_t here = table.places[i].lock.load(std::memory_order_relaxed);
     if (here == lock) return &table.places[i];
     if (here == 0) return nullptr;
   }
+  return nullptr;
 }
 
 void set_phase(DeepHold& hold, std::uint8_t phase) {

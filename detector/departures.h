@@ -23,7 +23,8 @@ class Departures {
 
   void add(const LostHold& hold);
   // The lock was released, made consistent or destroyed after all. False: nothing was known of it.
-  bool forget(std::uint64_t lock);
+  bool forget(std::uint64_t lock) { return forget_range(lock, 1); }
+  bool forget_range(std::uint64_t start, std::uint64_t bytes);
   bool any() const { return ledger_.header().departures_used.load(std::memory_order_relaxed) != 0; }
 
  private:
@@ -36,5 +37,12 @@ class Departures {
 // Returns how many.
 unsigned look_at_holds(const ThreadSlot& slot, const Ledger& ledger, DepartureReason reason,
                        std::uint64_t now_ns, LostHold* out, unsigned room);
+
+// The same for the holds beyond the slot's places, of the calling thread's own slot; reason kNone.
+unsigned look_at_deep_holds(const ThreadSlot& slot, const Ledger& ledger, LostHold* out,
+                            unsigned room);
+
+// The slot's thread has ended: whatever it still holds becomes a departure.
+void leave_holds_behind(const ThreadSlot& slot, Ledger& ledger, std::uint64_t now_ns);
 
 }  // namespace impasse

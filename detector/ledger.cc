@@ -71,6 +71,7 @@ bool Ledger::format(void* base, const Geometry& geometry, Reserve how, const Pro
   copy_text(header_->library_version, sizeof header_->library_version, facts.version);
   header_->started_ns = facts.monotonic_ns;
   header_->started_wall = facts.wall_ns;
+  header_->process_start = facts.process_start;
   header_->tick_ns = kTickNs;
   header_->now_ns.store(facts.monotonic_ns, std::memory_order_relaxed);
 

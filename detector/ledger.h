@@ -34,6 +34,7 @@ struct ProcessFacts {
   std::string_view version;
   std::uint64_t monotonic_ns;
   std::uint64_t wall_ns;
+  std::uint64_t process_start;
 };
 
 class Ledger {

@@ -106,13 +106,12 @@ inline constexpr std::size_t kSlotStride = 4 * kPage;  // the fourth page is kep
 
 // A lock that matters: it was contended, or taken while another lock was held.
 struct alignas(64) LockRecord {
-  std::atomic<std::uint64_t> address;  // 0: free
-  std::atomic<std::uint32_t>
-      generation;  // lives that this address has had as a lock; odd while it lives
-  std::atomic<std::uint32_t> traits;       // a LockKind
-  std::atomic<std::uint64_t> first_site;   // where it first mattered
-  std::atomic<std::uint64_t> contended;    // waits for it, all threads
-  std::atomic<std::uint64_t> waited_ns;    // in those waits that ended
+  std::atomic<std::uint64_t> address;     // 0: free
+  std::atomic<std::uint32_t> generation;  // lives that this record has told of; odd while one lasts
+  std::atomic<std::uint32_t> traits;      // a LockKind
+  std::atomic<std::uint64_t> first_site;  // where it first mattered
+  std::atomic<std::uint64_t> contended;   // waits for it, all threads
+  std::atomic<std::uint64_t> waited_ns;   // in those waits that ended
   std::atomic<std::uint64_t> last_holder;  // tid of the last thread that got it after a wait
   std::atomic<std::uint64_t> next_free;
   std::atomic<std::uint64_t> reserved;
@@ -172,11 +171,13 @@ struct LedgerHeader {
   std::uint32_t pid;
   std::uint32_t regions;  // kRegions
   Region region[16];
-  char program[64];            // name of the executable, 0-terminated
-  char library_version[16];    // of impasse
-  std::uint64_t started_ns;    // CLOCK_MONOTONIC when the ledger was made
-  std::uint64_t started_wall;  // CLOCK_REALTIME then
-  std::uint64_t tick_ns;       // length of a unit of the watchdog's clock
+  char program[64];             // name of the executable, 0-terminated
+  char library_version[16];     // of impasse
+  std::uint64_t started_ns;     // CLOCK_MONOTONIC when the ledger was made
+  std::uint64_t started_wall;   // CLOCK_REALTIME then
+  std::uint64_t process_start;  // of the process, in clock ticks since boot: tells it from a later
+                                // one of its pid
+  std::uint64_t tick_ns;        // length of a unit of the watchdog's clock
 
   // The watchdog writes these; one reader's look at them is as good as another.
   alignas(64) std::atomic<std::uint64_t> tick;  // time in which the watchdog got to run, in units

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "detector/departures.h"
+
 namespace impasse {
 namespace {
 
@@ -28,7 +30,7 @@ void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
   learn_names();
   if (now_ns >= next_reap_ns_) {
     next_reap_ns_ = now_ns + kReapEveryNs;
-    reap();
+    reap(now_ns);
   }
 }
 
@@ -51,13 +53,14 @@ void Watchdog::learn_names() {
 }
 
 // Slots of threads that ended without our noticing (killed by a raw exit system call).
-void Watchdog::reap() {
+void Watchdog::reap(std::uint64_t now_ns) {
   const std::uint64_t used = ledger_.slots_used();
   for (std::uint64_t i = 0; i < used; ++i) {
     ThreadSlot& slot = ledger_.slot(i);
     const std::uint32_t tid = slot.tid.load(std::memory_order_relaxed);
     if (!is_live(slot) || tid == 0 || probe_.alive(tid)) continue;
     if (slot.tid.load(std::memory_order_acquire) != tid || !is_live(slot)) continue;
+    leave_holds_behind(slot, ledger_, now_ns);
     ledger_.leave_tid(tid);
     ledger_.release_slot(slot);
   }

@@ -18,7 +18,10 @@ struct ThreadProbe {
 
 class Watchdog {
  public:
-  Watchdog(Ledger& ledger, const ThreadProbe& probe) : ledger_(ledger), probe_(probe) {}
+  Watchdog(Ledger& ledger, const ThreadProbe& probe)
+      : ledger_(ledger),
+        probe_(probe),
+        clock_(published_tick.value.load(std::memory_order_relaxed)) {}
 
   // `intended_ns`: how long it meant to sleep before this turn.
   void turn(std::uint64_t now_ns, std::uint64_t intended_ns);
@@ -27,7 +30,7 @@ class Watchdog {
 
  private:
   void learn_names();
-  void reap();
+  void reap(std::uint64_t now_ns);
 
   Ledger& ledger_;
   ThreadProbe probe_;

@@ -13,20 +13,21 @@
 
 namespace impasse {
 
-// The lock at this address comes into being: whatever stood there is no more.
-inline void lock_begins(std::uint64_t address) {
+// The lock at this address comes into being, or is no more: whatever was known of it no longer
+// holds.
+inline void lock_renewed(std::uint64_t address) {
   if (lock_pages.may_hold_locks(address)) [[unlikely]]
     lock_gone(address);
+  ThreadSlot* const slot = current_slot;
+  if (slot != nullptr && depth_of(slot->state.load(std::memory_order_relaxed)) != 0) {
+    while (HoldStack(*slot, ledger()).remove(address)) {
+    }
+  }
 }
 
-// Destroyed, if libc agreed to it.
+// After destroy, if libc agreed to it.
 inline int lock_destroyed(std::uint64_t address, int answer) {
-  if (answer != 0) return answer;
-  lock_begins(address);
-  if (ThreadSlot* const slot = current_slot;
-      slot != nullptr && depth_of(slot->state.load(std::memory_order_relaxed)) != 0) {
-    HoldStack(*slot, ledger()).remove(address);
-  }
+  if (answer == 0) lock_renewed(address);
   return answer;
 }
 

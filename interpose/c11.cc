@@ -13,6 +13,7 @@ struct MtxKind : MutexKind {
     return reinterpret_cast<const pthread_mutex_t*>(m);
   }
   static bool looks_taken(const mtx_t* m) { return MutexKind::looks_taken(as_mutex(m)); }
+  static bool is_taken(const mtx_t* m) { return MutexKind::is_taken(as_mutex(m)); }
   static bool has_levels(const mtx_t* m) { return MutexKind::has_levels(as_mutex(m)); }
   static bool taken_again(const mtx_t* m, std::uint32_t tid) {
     return MutexKind::taken_again(as_mutex(m), tid);
@@ -36,7 +37,7 @@ int run_thread(void* packed) {
 using namespace impasse;
 
 IMPASSE_ANSWER(int, mtx_init, (mtx_t * m, int type)) {
-  lock_begins(address_of(m));
+  lock_renewed(address_of(m));
   return real::call(real::mtx_init)(m, type);
 }
 

@@ -2,24 +2,26 @@
 
 #include <algorithm>
 
+#include "detector/deep_holds.h"
+
 namespace impasse {
 namespace {
 
 constexpr std::uint64_t kSlotsSearched = 1'024;
 
-bool holds(const ThreadSlot& slot, std::uint64_t lock) {
+bool holds(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t lock) {
   const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_acquire));
   for (std::uint64_t i = 0; i < depth && i < kInlineHolds; ++i) {
     if (slot.holds[i].lock.load(std::memory_order_acquire) == lock) return true;
   }
-  return false;
+  return deep::find(slot, ledger, lock) != nullptr;
 }
 
 ThreadSlot* find_holder(Ledger& ledger, std::uint64_t lock) {
   const std::uint64_t used = std::min(ledger.slots_used(), kSlotsSearched);
   for (std::uint64_t i = 0; i < used; ++i) {
     ThreadSlot& slot = ledger.slot(i);
-    if (&slot != current_slot && holds(slot, lock)) return &slot;
+    if (&slot != current_slot && holds(slot, ledger, lock)) return &slot;
   }
   return nullptr;
 }
@@ -63,10 +65,13 @@ void note_owner_dead(std::uint64_t lock) {
 
 void release_for_another(std::uint64_t lock, std::uint32_t owner) {
   Ledger* const here = ledger();
-  if (here == nullptr) return;
+  if (here == nullptr) {
+    lock_gone(lock);  // a forked child may have been told that a thread of its parent holds it
+    return;
+  }
   const ErrnoKept errno_kept;
   ThreadSlot* holder = here->find_tid(owner);
-  if (holder == nullptr || !holds(*holder, lock)) {
+  if (holder == nullptr || !holds(*holder, *here, lock)) {
     if (Departures departures(*here); departures.any() && departures.forget(lock)) return;
     holder = find_holder(*here, lock);
   }

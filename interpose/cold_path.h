@@ -115,7 +115,7 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
   if (Kind::taken_again(lock, slot->tid.load(std::memory_order_relaxed))) {
     return take_once_more<kReal, kTraits>(lock, from, args...);
   }
-  if (Kind::looks_taken(lock)) return take_blocked<Kind, kReal, kTraits>(lock, from, args...);
+  if (Kind::is_taken(lock)) return take_blocked<Kind, kReal, kTraits>(lock, from, args...);
   {
     const ErrnoKept errno_kept;
     push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},

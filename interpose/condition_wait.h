@@ -38,7 +38,9 @@ template <auto& kReal, std::uint8_t kTraits, typename Condition, typename Mutex,
                               from.pc, kTraits, monotonic_ns(), tick_now()});
   IMPASSE_SAVE_REGISTERS(wait.registers());
   wait.publish();
-  return real::call(kReal)(condition, mutex, args...);
+  const int answer = real::call(kReal)(condition, mutex, args...);
+  if (answer == EOWNERDEAD) note_owner_dead(address_of(mutex));
+  return answer;
 }
 
 }  // namespace impasse

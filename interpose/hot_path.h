@@ -21,7 +21,8 @@ namespace impasse {
 // The intent could not be made a hold.
 [[gnu::noinline, gnu::cold]] int intent_failed(const Hold& intent, int answer);
 
-// The place that a hold at this depth takes. Opaque, or the compiler keeps both halves of the sum across the call.
+// The place that a hold at this depth takes. Opaque, or the compiler keeps both halves of the sum
+// across the call.
 [[gnu::always_inline]] inline Hold& place_at(ThreadSlot& slot, std::uint64_t depth) {
   Hold* hold = &slot.holds[depth];
   __asm__("" : "+r"(hold));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,19 +52,17 @@ char* append_number(char* to, const char* end, std::uint64_t number, unsigned ba
   return append(to, end, first);
 }
 
-// DIRECTORY/impasse.PID.HEX; the last part tells a ledger from one that an earlier process of this
-// pid left behind.
-bool name_file(const char* directory) {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  const char* end = placement.path + kPathBytes - 1;
-  char* at = append(placement.path, end, directory);
+// DIRECTORY/impasse.PID.HEX, HEX being the pid namespace: containers may share a /dev/shm and not
+// their pids. False: too long.
+bool name_file(const char* directory, char (&path)[kPathBytes]) {
+  struct stat pids {};
+  if (stat("/proc/self/ns/pid", &pids) != 0) pids.st_ino = 0;
+  const char* end = path + kPathBytes - 1;
+  char* at = append(path, end, directory);
   at = append(at, end, "/impasse.");
-  at = append_number(at, end, static_cast<std::uint64_t>(placement.owner), 10);
+  at = append_number(at, end, static_cast<std::uint64_t>(syscall(SYS_getpid)), 10);
   at = append(at, end, ".");
-  at = append_number(
-      at, end,
-      static_cast<std::uint64_t>(now.tv_sec) << 30 ^ static_cast<std::uint64_t>(now.tv_nsec), 16);
+  at = append_number(at, end, pids.st_ino, 16);
   return at < end;
 }
 
@@ -81,8 +80,13 @@ bool file_may_be(std::size_t bytes) {
 }
 
 void* map_file(const char* directory, std::size_t bytes) {
-  if (!file_may_be(bytes) || !name_file(directory)) return nullptr;
-  const int fd = raw_open(placement.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (!file_may_be(bytes) || !name_file(directory, placement.path)) return nullptr;
+  constexpr int kNew = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  int fd = raw_open(placement.path, kNew, 0600);
+  if (fd < 0 && errno == EEXIST) {  // left behind by a killed process of this pid
+    unlink(placement.path);
+    fd = raw_open(placement.path, kNew, 0600);
+  }
   if (fd < 0) return nullptr;
   void* base = ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? map(fd, bytes) : nullptr;
   // Without room for the first page the file would tell nobody anything.
@@ -129,8 +133,9 @@ LedgerMemory map_ledger(const char* directory) {
   return {};
 }
 
-void unmap_ledger(void* base, std::size_t bytes) {
-  munmap(base, bytes);
+void leave_ledger_memory(void* base, std::size_t bytes) {
+  mmap(base, bytes, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+       -1, 0);
 }
 
 bool reserve_ledger_memory(void* start, std::size_t bytes) {
@@ -149,6 +154,38 @@ bool reserve_ledger_memory(void* start, std::size_t bytes) {
 void remove_ledger_file() {
   if (placement.path[0] == '\0' || placement.owner != static_cast<int>(syscall(SYS_getpid))) return;
   unlink(placement.path);
+}
+
+void remove_ledger_of_earlier_image(const char* directory) {
+  char path[kPathBytes];
+  if (!name_file(directory, path)) return;
+  const int fd = raw_open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+  if (fd < 0) return;
+  LedgerHeader header;
+  const bool whole =
+      syscall(SYS_pread64, fd, &header, sizeof header, 0) == static_cast<long>(sizeof header);
+  raw_close(fd);
+  if (whole && header.magic == kLedgerMagic && header.version == kLedgerVersion &&
+      header.process_start != 0 && header.process_start == process_start()) {
+    unlink(path);
+  }
+}
+
+std::uint64_t process_start() {
+  const int fd = raw_open("/proc/self/stat", O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return 0;
+  char text[1024];
+  const long n = syscall(SYS_pread64, fd, text, sizeof text - 1, 0);
+  raw_close(fd);
+  if (n <= 0) return 0;
+  text[n] = '\0';
+  // Field 22; the second, the name, may hold anything and ends with the last parenthesis.
+  const char* at = std::strrchr(text, ')');
+  for (int field = 2; at != nullptr && field < 22; ++field) at = std::strchr(at + 1, ' ');
+  std::uint64_t start = 0;
+  for (at = at == nullptr ? "" : at + 1; *at >= '0' && *at <= '9'; ++at)
+    start = 10 * start + static_cast<std::uint64_t>(*at - '0');
+  return start;
 }
 
 void disown_ledger_file() {

@@ -18,13 +18,21 @@ struct LedgerMemory {
 
 // `directory` null: anonymous memory right away.
 LedgerMemory map_ledger(const char* directory);
-void unmap_ledger(void* base, std::size_t bytes);
+// In a forked child: the shared memory is the parent's. Its place stays readable and writable, as
+// private memory that nobody looks at: the fork may have come from a signal handler in the middle
+// of a lock.
+void leave_ledger_memory(void* base, std::size_t bytes);
 
 // A Reserve: makes a page-aligned part of the mapping safe to write.
 bool reserve_ledger_memory(void* start, std::size_t bytes);
 
 // Removes the file, if this process made one.
 void remove_ledger_file();
+// The file that this very process made before it called exec.
+void remove_ledger_of_earlier_image(const char* directory);
+
+// When this process began, in clock ticks since boot; 0: not to be had.
+std::uint64_t process_start();
 // In a forked child: the file is the parent's.
 void disown_ledger_file();
 

@@ -23,6 +23,16 @@ struct MutexKind {
   static bool looks_taken(const Lock* m) {
     return __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) != 0;
   }
+  // The same without what libc keeps in that word of a free lock: the ceiling of a
+  // priority-protected mutex, the mark of a robust one whose owner died.
+  static bool is_taken(const Lock* m) {
+    constexpr int kPrioProtect = 64;
+    constexpr std::uint32_t kBelowCeiling = 0x0007'ffff;
+    constexpr std::uint32_t kTid = 0x3fff'ffff;
+    const auto word =
+        static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED));
+    return (word & ((m->__data.__kind & kPrioProtect) != 0 ? kBelowCeiling : kTid)) != 0;
+  }
   static std::uint32_t owner(const Lock* m) {
     return static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED));
   }
@@ -54,11 +64,13 @@ struct RwlockKind {
 struct WriteKind : RwlockKind {
   static constexpr WaitKind kWait = WaitKind::kWrite;
   static bool looks_taken(const Lock* l) { return (word(l) >> 3) != 0 || (word(l) & 2) != 0; }
+  static bool is_taken(const Lock* l) { return looks_taken(l); }
 };
 
 struct ReadKind : RwlockKind {
   static constexpr WaitKind kWait = WaitKind::kRead;
   static bool looks_taken(const Lock* l) { return (word(l) & 3) == 3; }
+  static bool is_taken(const Lock* l) { return looks_taken(l); }
 };
 
 struct SpinKind {
@@ -68,6 +80,7 @@ struct SpinKind {
   static bool looks_taken(const volatile int* l) {
     return __atomic_load_n(l, __ATOMIC_RELAXED) <= 0;
   }  // 1: free
+  static bool is_taken(const volatile int* l) { return looks_taken(l); }
   static bool taken_again(const volatile int*, std::uint32_t) { return false; }
   static bool has_levels(const volatile int*) { return false; }
 };

@@ -15,7 +15,7 @@ constexpr auto owner_of = [](const pthread_mutex_t* m) { return MutexKind::owner
 using namespace impasse;
 
 IMPASSE_ANSWER(int, pthread_mutex_init, (pthread_mutex_t * m, const pthread_mutexattr_t* a)) {
-  lock_begins(address_of(m));
+  lock_renewed(address_of(m));
   return real::call(real::pthread_mutex_init)(m, a);
 }
 

@@ -16,7 +16,7 @@ constexpr auto owner_of = [](const pthread_rwlock_t* l) { return RwlockKind::wri
 using namespace impasse;
 
 IMPASSE_ANSWER(int, pthread_rwlock_init, (pthread_rwlock_t * l, const pthread_rwlockattr_t* a)) {
-  lock_begins(address_of(l));
+  lock_renewed(address_of(l));
   return real::call(real::pthread_rwlock_init)(l, a);
 }
 

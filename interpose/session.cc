@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <new>
@@ -14,6 +15,7 @@
 
 #include "detector/clock.h"
 #include "detector/departures.h"
+#include "detector/hold_stack.h"
 #include "detector/lock_salt.h"
 #include "detector/lock_table.h"
 #include "detector/page_filter.h"
@@ -92,10 +94,29 @@ bool make_ledger() {
   timespec wall{};
   clock_gettime(CLOCK_REALTIME, &wall);
   const ProcessFacts facts{static_cast<std::uint32_t>(syscall(SYS_getpid)),
-                           program_invocation_short_name, IMPASSE_VERSION, monotonic_ns(),
+                           program_invocation_short_name,
+                           IMPASSE_VERSION,
+                           monotonic_ns(),
                            static_cast<std::uint64_t>(wall.tv_sec) * 1'000'000'000 +
-                               static_cast<std::uint64_t>(wall.tv_nsec)};
+                               static_cast<std::uint64_t>(wall.tv_nsec),
+                           process_start()};
   return the_ledger.format(memory.base, memory.geometry, reserve_ledger_memory, facts);
+}
+
+// The program may change its directory before the file is removed.
+void make_absolute(const char* directory) {
+  std::size_t n = 0;
+  if (directory[0] != '/' && std::strcmp(directory, "off") != 0) {
+    const long bytes = syscall(SYS_getcwd, ledger_directory, sizeof ledger_directory);
+    if (bytes > 0 && ledger_directory[0] == '/') {
+      n = static_cast<std::size_t>(bytes);
+      ledger_directory[n - 1] = '/';
+    }
+  }
+  const std::size_t room = sizeof ledger_directory - 1 - n;
+  const std::size_t length = std::min(std::strlen(directory), room);
+  std::memcpy(ledger_directory + n, directory, length);
+  ledger_directory[n + length] = '\0';
 }
 
 ThreadSlot* attach_to(Ledger& ledger) {
@@ -131,10 +152,30 @@ void each_other_slot(const Ledger& ledger, Visit visit) {
   }
 }
 
+// The child has released, made or destroyed this lock before it had a ledger.
+void forget_luggage(std::uint64_t start, std::uint64_t bytes) {
+  for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
+    std::uint64_t& lock = unpacked->lost()[i].lock;
+    if (lock >= start && lock - start < bytes) lock = 0;
+  }
+}
+
 void unpack(Ledger& ledger) {
   if (unpacked == nullptr) return;
   Departures departures(ledger);
-  for (std::size_t i = 0; i < unpacked->lost_count; ++i) departures.add(unpacked->lost()[i]);
+  for (std::size_t i = 0; i < unpacked->lost_count; ++i) {
+    const LostHold& lost = unpacked->lost()[i];
+    if (lost.lock == 0) continue;
+    if (lost.reason == DepartureReason::kForked) {
+      departures.add(lost);
+    } else if (current_slot !=
+               nullptr) {  // the forking thread's own, beyond the places of its slot
+      const NewHold own{lost.lock, lost.site & kSiteMask, lost.stamp >> 32,
+                        static_cast<std::uint8_t>(lost.site >> kTraitShift)};
+      HoldStack(*current_slot, &ledger)
+          .push(own, hold_phase::kHeld, static_cast<std::uint32_t>(lost.stamp));
+    }
+  }
   munmap(unpacked, unpacked->bytes);
   unpacked = nullptr;
 }
@@ -149,7 +190,9 @@ std::uint64_t monotonic_ns() {
 }
 
 void start_session(const Options& options) {
-  std::memcpy(ledger_directory, options.ledger.c_str(), options.ledger.view().size() + 1);
+  make_absolute(options.ledger.c_str());
+  if (!options.ledger.is("off")) remove_ledger_of_earlier_image(ledger_directory);
+  at_quick_exit(end_session);
 }
 
 void switch_off() {
@@ -212,7 +255,6 @@ void begin_watching() {
   if (!make_ledger()) return;
   if (std::exchange(lock_pages_inherited, false))
     std::memset(static_cast<void*>(&lock_pages), 0, sizeof lock_pages);
-  unpack(the_ledger);
   const bool solo = current_slot == &solo_slot;
   const bool main_thread = solo || own_tid() == static_cast<std::uint32_t>(syscall(SYS_getpid));
   live_ledger.store(&the_ledger, std::memory_order_release);
@@ -226,6 +268,7 @@ void begin_watching() {
     }
     clear_slot(solo_slot);
   }
+  unpack(the_ledger);
   if (!start_watchdog(the_ledger)) the_ledger.count(k_watchdog_missing);
 }
 
@@ -235,21 +278,31 @@ void end_session() {
 
 void lock_gone(std::uint64_t address) {
   Ledger* const here = ledger();
-  if (here == nullptr) return;
+  if (here == nullptr) {
+    forget_luggage(address, 1);
+    return;
+  }
   LockTable(*here).end(address);
-  Departures departures(*here);
-  if (departures.any()) departures.forget(address);
+  if (Departures departures(*here); departures.any()) departures.forget(address);
 }
 
 void memory_gone(std::uint64_t start, std::uint64_t bytes) {
-  if (Ledger* const here = ledger()) LockTable(*here).end_range(start, bytes);
+  Ledger* const here = ledger();
+  if (here == nullptr) {
+    forget_luggage(start, bytes);
+    return;
+  }
+  LockTable(*here).end_range(start, bytes);
+  if (Departures departures(*here); departures.any()) departures.forget_range(start, bytes);
 }
 
 void before_fork() {
   Ledger* const here = ledger();
   if (here == nullptr) return;
   const ErrnoKept errno_kept;
-  std::size_t room = 0;
+  std::size_t room = current_slot == nullptr
+                         ? 0
+                         : current_slot->deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
   each_other_slot(*here, [&](ThreadSlot& slot) {
     room += slot.state.load(std::memory_order_relaxed) & kDepthMask;
     room += slot.deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
@@ -261,7 +314,11 @@ void before_fork() {
   if (memory == MAP_FAILED) return;
   luggage = new (memory) Luggage;
   luggage->bytes = bytes;
-  if (current_slot != nullptr) move_facts(luggage->own, *current_slot);
+  if (current_slot != nullptr) {
+    move_facts(luggage->own, *current_slot);
+    luggage->lost_count =
+        look_at_deep_holds(*current_slot, *here, luggage->lost(), static_cast<unsigned>(room));
+  }
   const std::uint64_t now = monotonic_ns();
   each_other_slot(*here, [&](ThreadSlot& slot) {
     luggage->lost_count += look_at_holds(slot, *here, DepartureReason::kForked, now,
@@ -288,10 +345,14 @@ void after_fork_in_child() {
     clear_slot(solo_slot);
     if (luggage != nullptr && current_slot != nullptr) move_facts(solo_slot, luggage->own);
     if (current_slot != nullptr) current_slot = &solo_slot;
-    unmap_ledger(here->base(), here->size());
+    leave_ledger_memory(here->base(), here->size());
     lock_pages_inherited = true;
     unpacked = luggage;
     luggage = nullptr;
+    // Whoever makes or releases such a lock before there is a ledger comes to look.
+    for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
+      lock_pages.add(unpacked->lost()[i].lock);
+    }
   }
   if (current_slot != nullptr) solo_slot.tid.store(own_tid(), std::memory_order_relaxed);
 }

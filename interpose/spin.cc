@@ -13,7 +13,7 @@ constexpr auto no_owner = [](pthread_spinlock_t*) { return std::uint32_t{0}; };
 using namespace impasse;
 
 IMPASSE_ANSWER(int, pthread_spin_init, (pthread_spinlock_t * l, int shared)) {
-  lock_begins(address_of(l));
+  lock_renewed(address_of(l));
   return real::call(real::pthread_spin_init)(l, shared);
 }
 

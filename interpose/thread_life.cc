@@ -7,7 +7,6 @@
 #include <new>
 
 #include "detector/departures.h"
-#include "detector/hold_stack.h"
 #include "interpose/current.h"
 #include "interpose/session.h"
 #include "interpose/watchdog_thread.h"
@@ -18,19 +17,6 @@ namespace {
 constinit pthread_key_t end_key = 0;
 constinit std::atomic<bool> end_key_made{false};
 constinit std::atomic<long> threads{1};
-
-void leave_holds_behind(ThreadSlot& slot, Ledger& ledger) {
-  if (depth_of(slot.state.load(std::memory_order_relaxed)) == 0 &&
-      slot.deep.load(std::memory_order_relaxed) == 0)
-    return;
-  constexpr unsigned kAtMost = 32;
-  LostHold lost[kAtMost];
-  const unsigned n =
-      look_at_holds(slot, ledger, DepartureReason::kThreadEnded, monotonic_ns(), lost, kAtMost);
-  Departures departures(ledger);
-  for (unsigned i = 0; i < n; ++i) departures.add(lost[i]);
-  if (n == kAtMost) ledger.count(k_departures_dropped);
-}
 
 void at_thread_end(void* round) {
   // Other destructors may still lock: come back in every round that libc grants, and act in the
@@ -44,7 +30,7 @@ void at_thread_end(void* round) {
   ThreadSlot* const slot = current_slot;
   detach_current();
   if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) {
-    leave_holds_behind(*slot, *here);
+    leave_holds_behind(*slot, *here, monotonic_ns());
     here->leave_tid(slot->tid.load(std::memory_order_relaxed));
     here->release_slot(*slot);
   }

@@ -21,6 +21,8 @@ namespace impasse {
 namespace {
 
 constinit std::atomic<std::uint32_t> dismissed{0};
+constinit pthread_t thread{};
+constinit std::atomic<bool> running{false};
 
 bool thread_alive(std::uint32_t tid) {
   return syscall(SYS_tgkill, syscall(SYS_getpid), static_cast<pid_t>(tid), 0) == 0 ||
@@ -63,26 +65,33 @@ void* run(void* argument) {
 bool start_watchdog(Ledger& ledger) {
   // The caller has every signal blocked that can be; the new thread inherits that. The two that
   // libc keeps for itself stay open: setuid() in a threaded program waits for every thread to
-  // answer one of them.
+  // answer one.
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
-  // The last thread's end may make this thread run the program's exit handlers: room for them.
-  // Untouched stack is free.
+  // Should it outlive the program's last thread, it runs the program's exit handlers: room for
+  // them. Stack that is not touched costs nothing.
   pthread_attr_setstacksize(&attributes, std::size_t{1} << 20);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_t thread{};
-  const int answer = real::call(real::pthread_create)(&thread, &attributes, run, &ledger);
+  const bool made = real::call(real::pthread_create)(&thread, &attributes, run, &ledger) == 0;
   pthread_attr_destroy(&attributes);
-  return answer == 0;
+  running.store(made, std::memory_order_release);
+  return made;
 }
 
 void dismiss_watchdog() {
+  if (!running.exchange(false, std::memory_order_acq_rel)) return;
   dismissed.store(1, std::memory_order_release);
   syscall(SYS_futex, &dismissed, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  // Gone before the program's last thread goes: that one then ends the process, as it would have
+  // without us. Bounded, in case the watchdog itself is stuck.
+  timespec soon{};
+  clock_gettime(CLOCK_MONOTONIC, &soon);
+  soon.tv_sec += 2;
+  real::call(real::pthread_clockjoin_np)(thread, nullptr, CLOCK_MONOTONIC, &soon);
 }
 
 void forget_watchdog() {
   dismissed.store(0, std::memory_order_relaxed);
+  running.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace impasse

@@ -20,7 +20,7 @@ class TestLedger {
     memory_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     EXPECT_NE(memory_, MAP_FAILED);
-    formatted_ = ledger_.format(memory_, geometry, reserve, {4711, "program", "0", 1, 2});
+    formatted_ = ledger_.format(memory_, geometry, reserve, {4711, "program", "0", 1, 2, 3});
   }
   ~TestLedger() { munmap(memory_, bytes_); }
   TestLedger(const TestLedger&) = delete;
