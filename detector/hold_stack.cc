@@ -3,20 +3,6 @@
 #include "detector/deep_holds.h"
 
 namespace impasse {
-namespace {
-
-void copy_hold(Hold& to, const Hold& from) {
-  to.site.store(from.site.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  to.stamp.store(from.stamp.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  to.lock.store(from.lock.load(std::memory_order_relaxed), std::memory_order_release);
-}
-
-std::uint8_t traits_of(const Hold& hold) {
-  return static_cast<std::uint8_t>(hold.site.load(std::memory_order_relaxed) >> kTraitShift);
-}
-
-}  // namespace
-
 std::uint64_t HoldStack::path_with(std::uint64_t lock, std::uint8_t traits) {
   const std::uint64_t depth = depth_of(slot_.state.load(std::memory_order_relaxed));
   if (depth == 0) return lock_key(lock, traits);
@@ -63,26 +49,36 @@ bool HoldStack::remove(std::uint64_t lock) {
   // A signal handler that releases what the interrupted code is moving: later.
   if ((state & kRearranging) != 0) return post(slot_, lock);
 
-  slot_.state.fetch_add(kStateStep | kRearranging, std::memory_order_acq_rel);  // INV-HOLD-2
-  for (std::uint64_t i = index; i + 1 < depth; ++i) copy_hold(slot_.holds[i], slot_.holds[i + 1]);
-  slot_.holds[depth - 1].lock.store(0, std::memory_order_release);
-  rehash_from(index, depth - 1);
-  slot_.state.fetch_add(kStateStep - kRearranging - 1, std::memory_order_acq_rel);
+  // Plain stores: what another thread marks meanwhile (mail) may be lost, which mail allows for.
+  slot_.state.store((state + kStateStep) | kRearranging, std::memory_order_release);  // INV-HOLD-2
+  close_gap(index, depth);
+  slot_.state.store(slot_.state.load(std::memory_order_relaxed) + kStateStep - kRearranging - 1,
+                    std::memory_order_release);
   return true;
 }
 
-void HoldStack::rehash_from(std::uint64_t index, std::uint64_t depth) {
-  for (std::uint64_t i = index; i < depth; ++i) {
-    Hold& hold = slot_.holds[i];
-    const std::uint8_t traits = traits_of(hold);
-    const std::uint64_t key = lock_key(hold.lock.load(std::memory_order_relaxed), traits);
-    std::uint64_t path = key;
-    if (i != 0) {
-      const std::uint64_t below = slot_.holds[i - 1].path.load(std::memory_order_relaxed);
-      path = (traits & hold_trait::kAgain) != 0 ? below : extend_path(below, key);
+// Moves everything above the place down by one; paths change with what lies below.
+void HoldStack::close_gap(std::uint64_t index, std::uint64_t depth) {
+  std::uint64_t below =
+      index == 0 ? 0 : slot_.holds[index - 1].path.load(std::memory_order_relaxed);
+  for (std::uint64_t i = index; i + 1 < depth; ++i) {
+    Hold& to = slot_.holds[i];
+    const Hold& from = slot_.holds[i + 1];
+    const std::uint64_t lock = from.lock.load(std::memory_order_relaxed);
+    const std::uint64_t site = from.site.load(std::memory_order_relaxed);
+    const auto traits = static_cast<std::uint8_t>(site >> kTraitShift);
+    const std::uint64_t key = lock_key(lock, traits);
+    if (i == 0) {
+      below = key;
+    } else if ((traits & hold_trait::kAgain) == 0) {
+      below = extend_path(below, key);
     }
-    hold.path.store(path, std::memory_order_relaxed);
+    to.site.store(site, std::memory_order_relaxed);
+    to.stamp.store(from.stamp.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.path.store(below, std::memory_order_relaxed);
+    to.lock.store(lock, std::memory_order_release);
   }
+  slot_.holds[depth - 1].lock.store(0, std::memory_order_release);
 }
 
 bool HoldStack::give_back(std::uint64_t lock) {
@@ -128,17 +124,6 @@ void HoldStack::read_mail() {
     if (const std::uint64_t lock = letter.exchange(0, std::memory_order_acq_rel); lock != 0)
       remove(lock);
   }
-}
-
-bool HoldStack::known(std::uint64_t path) {
-  const std::uint64_t word = path == 0 ? 1 : path;
-  LevelledSet& orders = ledger_->known_orders();
-  if (orders.contains(path, word)) return true;
-  if (!orders.insert(path, word)) {
-    ledger_->count(k_orders_dropped);
-    return true;
-  }
-  return false;
 }
 
 }  // namespace impasse

@@ -77,10 +77,8 @@ class HoldStack {
   // is full.
   static bool post(ThreadSlot& to, std::uint64_t lock);
 
-  // This path is known from now on; `fresh` is called when the whole process had never seen it.
-  template <typename Fresh>
-  void learn(std::uint64_t path, Fresh fresh) {
-    if (ledger_ != nullptr && !known(path)) fresh();
+  // This thread has seen this path from now on.
+  void remember(std::uint64_t path) {
     slot_.seen[seen_place(path)].store(path, std::memory_order_relaxed);
     slot_.seen_dirty.store(1, std::memory_order_relaxed);
   }
@@ -90,8 +88,7 @@ class HoldStack {
   std::uint64_t path_with(std::uint64_t lock, std::uint8_t traits);
 
  private:
-  bool known(std::uint64_t path);
-  void rehash_from(std::uint64_t index, std::uint64_t depth);
+  void close_gap(std::uint64_t index, std::uint64_t depth);
 
   ThreadSlot& slot_;
   Ledger* ledger_;

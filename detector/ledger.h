@@ -13,6 +13,7 @@
 #include "detector/growth.h"
 #include "detector/ledger_layout.h"
 #include "detector/levelled_set.h"
+#include "detector/seen_set.h"
 
 namespace impasse {
 
@@ -75,7 +76,7 @@ class Ledger {
     return reinterpret_cast<T*>(base_ + offset);
   }
 
-  LevelledSet& known_orders() { return known_orders_; }
+  SeenSet& known_orders() { return known_orders_; }
   LevelledSet lock_index() const { return lock_index_; }
   LockRecord& lock_record(std::uint64_t number) const { return locks_[number]; }
   std::uint64_t lock_capacity() const { return header_->region[kLocks].capacity; }
@@ -93,7 +94,7 @@ class Ledger {
   Departure* departures_ = nullptr;
   Growth growth_;
   LevelledSet lock_index_;
-  LevelledSet known_orders_;
+  SeenSet known_orders_;
 };
 
 }  // namespace impasse

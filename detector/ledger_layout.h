@@ -111,8 +111,8 @@ struct alignas(64) LockRecord {
   std::atomic<std::uint32_t> traits;      // a LockKind
   std::atomic<std::uint64_t> first_site;  // where it first mattered
   std::atomic<std::uint64_t> contended;   // waits for it, all threads
-  std::atomic<std::uint64_t> waited_ns;   // in those waits that ended
-  std::atomic<std::uint64_t> last_holder;  // tid of the last thread that got it after a wait
+  std::atomic<std::uint64_t> waited_ns;   // in those of them that lasted a tick or more, and ended
+  std::atomic<std::uint64_t> last_holder;  // tid of the last thread that got it after such a wait
   std::atomic<std::uint64_t> next_free;
   std::atomic<std::uint64_t> reserved;
 };
@@ -157,7 +157,7 @@ enum RegionName : unsigned {
   kTids,         // u64: tid << 32 | slot number + 1
   kLocks,        // LockRecord
   kLockIndex,    // u64 places of a LevelledSet: hash tag << 32 | record number + 1
-  kKnownOrders,  // u64 places of a LevelledSet: order hashes
+  kKnownOrders,  // u64 places of a SeenSet: order hashes
   kDepartures,   // Departure
   kDeepHolds,    // pages for tables of DeepHold
   kRegions

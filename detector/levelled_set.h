@@ -48,20 +48,6 @@ class LevelledSet {
     return false;
   }
 
-  // For sets from which nothing is ever cleared: is `word` in it? Stops at the first free place of
-  // a bucket.
-  bool contains(std::uint64_t hash, std::uint64_t word) const {
-    for (unsigned level = in_use(); level-- > 0;) {
-      const Word* bucket = bucket_of(level, hash);
-      for (std::size_t i = 0; i < kBucket; ++i) {
-        const std::uint64_t seen = bucket[i].load(std::memory_order_acquire);
-        if (seen == word) return true;
-        if (seen == 0) break;
-      }
-    }
-    return false;
-  }
-
   // Puts `word` into a free place of the smallest level that has one; false when there is none
   // left.
   bool insert(std::uint64_t hash, std::uint64_t word) {

@@ -232,7 +232,8 @@ SlotReader::Outcome SlotReader::read(std::uint64_t slot, ThreadFact& thread) {
   }
   if (now.is(ThreadLife::kFree)) return Outcome::kNobody;
   senseless_ += seen.senseless;
-  if (!now.is(ThreadLife::kStarting) && !now.is(ThreadLife::kLive)) {
+  if (!now.is(ThreadLife::kStarting) && !now.is(ThreadLife::kLive) &&
+      !now.is(ThreadLife::kLeaving)) {
     ++senseless_;
     return Outcome::kNobody;
   }

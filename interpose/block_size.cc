@@ -19,6 +19,7 @@ const void* module_of(void* address) {
 }  // namespace
 
 constinit bool libc_allocates = false;
+constinit std::uint64_t libc_blocks_end = 0;
 
 void recognize_allocator() {
   const void* const freeing = module_of(reinterpret_cast<void*>(real::call(real::free)));
@@ -27,6 +28,7 @@ void recognize_allocator() {
   void* const size_function = dlsym(RTLD_NEXT, "malloc_usable_size");
   __asm__ volatile("" ::: "memory");  // dlsym must not become a tail call
   libc_allocates = freeing == libc && module_of(malloc_function) == libc;
+  libc_blocks_end = libc_allocates ? ~std::uint64_t{0} : 0;
   if (size_function != nullptr && module_of(size_function) == freeing) {
     usable_size.store(reinterpret_cast<UsableSize>(size_function), std::memory_order_relaxed);
   }

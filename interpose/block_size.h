@@ -14,6 +14,8 @@ namespace impasse {
 // malloc_usable_size, if they have one, is asked for blocks whose first two pages are marked;
 // larger ones of theirs are not searched to the end.
 extern constinit bool libc_allocates;
+// Addresses from 1 up to this one have libc's size before them: all or none.
+extern constinit std::uint64_t libc_blocks_end __attribute__((visibility("hidden")));
 
 // Finds out who allocates. Called when the first lock may come to matter.
 void recognize_allocator();
@@ -22,10 +24,13 @@ inline std::uint64_t libc_chunk_size(const void* p) {
   return static_cast<const std::uint64_t*>(p)[-1] & ~std::uint64_t{7};
 }
 
-inline bool may_hold_locks(const void* p) {
+[[gnu::always_inline]] inline bool may_hold_locks(const void* p) {
   const auto start = reinterpret_cast<std::uint64_t>(p);
-  if (lock_pages.may_hold_locks(start) || lock_pages.may_hold_locks(start + kPage)) return true;
-  return libc_allocates && p != nullptr && libc_chunk_size(p) > kPage;
+  if (lock_pages.may_hold_locks_here_or_next(start)) [[unlikely]]
+    return true;
+  if (start - 1 >= libc_blocks_end) [[unlikely]]
+    return false;
+  return static_cast<const std::uint64_t*>(p)[-1] > kPage;
 }
 
 std::uint64_t block_size(void* p);

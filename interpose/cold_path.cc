@@ -30,33 +30,41 @@ ThreadSlot* find_holder(Ledger& ledger, std::uint64_t lock) {
 
 void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold) {
   Ledger* const here = ledger();
+  HoldStack(slot, here).remember(path);
+  if (here == nullptr || here->known_orders().contains(path)) return;
   const ErrnoKept errno_kept;
-  HoldStack(slot, here).learn(path, [&] {
-    LockTable locks(*here);
-    locks.matters(hold.lock, static_cast<LockKind>(hold.traits & hold_trait::kKindMask), hold.site);
-    const std::uint64_t depth =
-        std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
-    for (std::uint64_t i = 0; i < depth; ++i) {
-      const std::uint64_t site = slot.holds[i].site.load(std::memory_order_relaxed);
-      const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
-      if (const std::uint64_t lock = slot.holds[i].lock.load(std::memory_order_relaxed);
-          lock != 0) {
-        locks.matters(lock, kind, site);
-      }
+  if (!here->known_orders().add(path)) {
+    here->count(k_orders_dropped);
+    return;
+  }
+  LockTable locks(*here);
+  locks.matters(hold.lock, static_cast<LockKind>(hold.traits & hold_trait::kKindMask), hold.site);
+  const std::uint64_t depth =
+      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
+  for (std::uint64_t i = 0; i < depth; ++i) {
+    const std::uint64_t site = slot.holds[i].site.load(std::memory_order_relaxed);
+    const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
+    if (const std::uint64_t lock = slot.holds[i].lock.load(std::memory_order_relaxed); lock != 0) {
+      locks.matters(lock, kind, site);
     }
-  });
+  }
 }
 
-void note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock, std::uint64_t site,
-                     std::uint64_t since_ns) {
-  slot.contended.fetch_add(1, std::memory_order_relaxed);
+LockRecord* note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock,
+                            std::uint64_t site) {
+  slot.contended.store(slot.contended.load(std::memory_order_relaxed) + 1,
+                       std::memory_order_relaxed);
   Ledger* const here = ledger();
-  if (here == nullptr) return;
-  if (LockRecord* const record = LockTable(*here).matters(lock, kind, site)) {
-    record->contended.fetch_add(1, std::memory_order_relaxed);
-    record->waited_ns.fetch_add(monotonic_ns() - since_ns, std::memory_order_relaxed);
-    record->last_holder.store(slot.tid.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  }
+  if (here == nullptr) return nullptr;
+  const ErrnoKept errno_kept;
+  LockRecord* const record = LockTable(*here).matters(lock, kind, site);
+  if (record != nullptr) record->contended.fetch_add(1, std::memory_order_relaxed);
+  return record;
+}
+
+void note_long_wait(const ThreadSlot& slot, LockRecord& record, std::uint32_t ticks) {
+  record.waited_ns.fetch_add(ticks * kTickNs, std::memory_order_relaxed);
+  record.last_holder.store(slot.tid.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 void note_owner_dead(std::uint64_t lock) {

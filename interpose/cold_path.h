@@ -38,9 +38,11 @@ inline std::uint32_t tick_now() {
 
 // A path not seen before by this thread: each lock on it matters from now on.
 void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold);
-// A wait for the lock is over.
-void note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock, std::uint64_t site,
-                     std::uint64_t since_ns);
+// The lock is about to be waited for; null: no room for its record.
+LockRecord* note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock,
+                            std::uint64_t site);
+// ... and was got after so many ticks.
+void note_long_wait(const ThreadSlot& slot, LockRecord& record, std::uint32_t ticks);
 // The previous holder of a robust mutex died holding it, and that has been told.
 void note_owner_dead(std::uint64_t lock);
 // `owner` (0: unknown) or somebody else holds what this thread has just released.
@@ -76,18 +78,20 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
   if (ledger() == nullptr) begin_watching();
   ThreadSlot* const slot = current_slot;
   if (slot == nullptr) return real::call(kReal)(lock, args...);
-  const std::uint64_t since = monotonic_ns();
+  // All that can be done before the lock is held is done now: later it would make others wait.
+  LockRecord* const record = note_contention(*slot, Kind::kKind, address_of(lock), from.pc);
+  const std::uint32_t tick = tick_now();
   WaitScope wait(slot->wait,
-                 {Kind::kWait, address_of(lock), 0, from.pc, kTraits, since, tick_now()});
+                 {Kind::kWait, address_of(lock), 0, from.pc, kTraits, monotonic_ns(), tick});
   IMPASSE_SAVE_REGISTERS(wait.registers());
   wait.publish();
   const int answer = real::call(kReal)(lock, args...);
   wait.end();
   if (acquired(answer)) {
     const ErrnoKept errno_kept;
-    note_contention(*slot, Kind::kKind, address_of(lock), from.pc, since);
     push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},
                   hold_phase::kHeld);
+    if (record != nullptr && tick_now() != tick) note_long_wait(*slot, *record, tick_now() - tick);
     if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
   }
   return answer;

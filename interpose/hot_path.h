@@ -47,15 +47,22 @@ template <std::uint8_t kTraits, std::uint8_t kPhase>
   set_phase(hold, hold_phase::kHeld);
 }
 
-// An order that this thread has not seen: as in take(), with the order noted.
+// An order that this thread has not seen, or has forgotten for another one: as in take(), with the
+// order noted.
 template <auto& kReal, std::uint8_t kTraits, typename Lock>
 [[gnu::noinline]] int take_unseen(Lock* lock, CallSite from) {
   ThreadSlot& slot = *current_slot;
-  push_in_order(slot, {address_of(lock), from.pc, from.stack_pointer, kTraits},
-                hold_phase::kAcquiring);
+  const std::uint64_t state = slot.state.load(std::memory_order_relaxed);
+  Hold& hold = place_at(slot, depth_of(state));
+  const std::uint64_t path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed),
+                                         lock_key(address_of(lock), kTraits));
+  note_order(slot, path, {address_of(lock), from.pc, from.stack_pointer, kTraits});
+  fill<kTraits, hold_phase::kAcquiring>(slot, state, hold, address_of(lock), from, path);
   const int answer = real::call(kReal)(lock);
-  settle(slot, address_of(lock), answer);
-  return answer;
+  if (answer != 0) [[unlikely]]
+    return intent_failed(hold, answer);
+  grant(hold);
+  return 0;
 }
 
 // A lock that looks taken: mostly by another thread; a recursive one by this thread, which is no

@@ -6,11 +6,22 @@
 #include "interpose/answer.h"
 #include "interpose/block_size.h"
 
+namespace impasse {
+namespace {
+
+[[gnu::noinline]] void free_slowly(void* p) {
+  memory_gone(address_of(static_cast<char*>(p)), block_size(p));
+  real::call(real::free)(p);
+}
+
+}  // namespace
+}  // namespace impasse
+
 using namespace impasse;
 
 IMPASSE_ANSWER(void, free, (void* p)) {
   if (may_hold_locks(p)) [[unlikely]]
-    memory_gone(address_of(static_cast<char*>(p)), block_size(p));
+    return free_slowly(p);
   real::call(real::free)(p);
 }
 

@@ -127,17 +127,12 @@ TEST(HoldStack, PathsAreRightAfterARemovalOutOfOrder) {
   EXPECT_EQ(stack.path_with(lock_at(5), 0), straight.path_with(lock_at(5), 0));
 }
 
-TEST(HoldStack, LearnsAnOrderOnceInTheProcess) {
+TEST(HoldStack, RemembersWhatItHasSeen) {
   TestLedger ledger;
   ThreadSlot& slot = *ledger->claim_slot();
-  ThreadSlot& other = *ledger->claim_slot();
-  int fresh = 0;
-  HoldStack(slot, &*ledger).learn(42, [&] { ++fresh; });
-  HoldStack(slot, &*ledger).learn(42, [&] { ++fresh; });
-  HoldStack(other, &*ledger).learn(42, [&] { ++fresh; });
-  HoldStack(other, &*ledger).learn(43, [&] { ++fresh; });
-  EXPECT_EQ(fresh, 2);
+  HoldStack(slot, &*ledger).remember(42);
   EXPECT_EQ(slot.seen[seen_place(42)].load(), 42u);
+  EXPECT_EQ(slot.seen_dirty.load(), 1u);
 }
 
 // Random locking in any order, deep and recursive, against a multiset.

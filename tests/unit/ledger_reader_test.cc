@@ -285,11 +285,13 @@ TEST(LedgerReader, OnlyTakenSlotsAreThreads) {
   starting.life = static_cast<std::uint32_t>(ThreadLife::kStarting);
   image.thread(102, "").life = 9;
   image.thread(103, "");
+  image.thread(104, "").life = static_cast<std::uint32_t>(ThreadLife::kLeaving);
   const Snapshot s = good(image);
-  ASSERT_EQ(s.threads.size(), 2u);
+  ASSERT_EQ(s.threads.size(), 3u);
   EXPECT_EQ(s.threads[0].life, ThreadLife::kStarting);
   EXPECT_EQ(s.threads[0].slot, 1u);
   EXPECT_EQ(s.threads[1].tid, 103u);
+  EXPECT_EQ(s.threads[2].life, ThreadLife::kLeaving);
   EXPECT_EQ(s.senseless, 1u);
 }
 
@@ -347,9 +349,10 @@ TEST(LedgerReader, OfABusyThreadWhatItHoldsAllTheTimeIsTold) {
   ThreadSlot& slot = image.thread(100, "");
   LedgerImage::hold(slot, 0x7000, kMutexTrait);
   LedgerImage::hold(slot, 0x8000, kMutexTrait);
+  LedgerImage::hold(slot, 0x9000, kMutexTrait);
   LivelySource source(image, [&](unsigned look) {
-    // An inner lock comes and goes.
-    if (look % 2 == 0) {
+    // An inner lock goes and comes; the last look sees it.
+    if (look % 2 == 1) {
       LedgerImage::hold(slot, 0x9000, kMutexTrait);
     } else {
       slot.holds[2].lock = 0;
@@ -418,7 +421,9 @@ TEST(LedgerReader, ASlotThatAnotherThreadTakesOverHasItsHoldsOnly) {
     slot.state = slot.state + kStateStep;
     if (look == 2) slot.life = static_cast<std::uint32_t>(ThreadLife::kFree);
   });
-  EXPECT_TRUE(read_ledger(ending).snapshot.threads.empty());
+  const LedgerReading ended = read_ledger(ending);
+  EXPECT_TRUE(ended.snapshot.threads.empty());
+  EXPECT_EQ(ended.snapshot.senseless, 0u);
 }
 
 TEST(LedgerReader, AFileThatIsCutWhileItIsReadIsASentence) {

@@ -73,7 +73,7 @@ TEST(Ledger, AReusedSlotIsEmptyAndItsStateMovedOn) {
   slot.name[0].store(1);
   HoldStack stack(slot, &*ledger);
   stack.push({0x5000, 1, 2, 0}, hold_phase::kHeld, 1);
-  stack.learn(77, [] {});
+  stack.remember(77);
   const std::uint64_t state = slot.state.load();
   ledger->release_slot(slot);
   ASSERT_EQ(ledger->claim_slot(), &slot);
@@ -134,75 +134,6 @@ TEST(Ledger, ANeighbourInItsTurnDoesNotBlockGrowth) {
   EXPECT_EQ(ledger.counter(k_threads_without_slot), 1u);
   ledger->header().growing.store(0);
   EXPECT_NE(ledger->claim_slot(), nullptr);
-}
-
-// ---- the set that grows by levels
-
-class LevelledSetTest : public ::testing::Test {
- protected:
-  static constexpr unsigned kLevels = 3;
-  std::vector<std::atomic<std::uint64_t>> places_ =
-      std::vector<std::atomic<std::uint64_t>>(LevelledSet::places(kLevels));
-  std::atomic<std::uint64_t> in_use_{0};
-  std::atomic<std::uint64_t> busy_{0};
-  LevelledSet set_{
-      places_.data(), &in_use_, kLevels, {[](void*, std::size_t) { return true; }, &busy_}};
-  static std::uint64_t hash(std::uint64_t word) { return word * 0x9e37'79b9'7f4a'7c15; }
-};
-
-TEST_F(LevelledSetTest, AgreesWithAModel) {
-  std::set<std::uint64_t> model;
-  std::mt19937_64 random(5);
-  for (int i = 0; i < 20'000; ++i) {
-    const std::uint64_t word = 1 + random() % 30'000;
-    EXPECT_EQ(set_.contains(hash(word), word), model.contains(word));
-    if (model.contains(word)) continue;
-    if (set_.insert(hash(word), word)) {
-      model.insert(word);
-    } else {
-      EXPECT_GT(model.size(), LevelledSet::places(kLevels) / 3) << "full too early";
-    }
-  }
-  for (std::uint64_t word = 1; word <= 30'000; ++word) {
-    EXPECT_EQ(set_.contains(hash(word), word), model.contains(word));
-    EXPECT_EQ(set_.visit(hash(word), [&](auto&, std::uint64_t seen) { return seen == word; }),
-              model.contains(word));
-  }
-}
-
-TEST_F(LevelledSetTest, StaysInSmallMemoryWhileSmall) {
-  for (std::uint64_t word = 1; word <= 100; ++word) EXPECT_TRUE(set_.insert(hash(word), word));
-  EXPECT_EQ(in_use_.load(), 1u);
-}
-
-TEST_F(LevelledSetTest, ClearedPlacesServeAgain) {
-  for (int round = 0; round < 200; ++round) {
-    for (std::uint64_t word = 1; word <= 100; ++word) EXPECT_TRUE(set_.insert(hash(word), word));
-    for (std::uint64_t word = 1; word <= 100; ++word) {
-      EXPECT_TRUE(set_.visit(hash(word), [&](auto& place, std::uint64_t seen) {
-        if (seen == word) place.store(0);
-        return seen == word;
-      }));
-    }
-  }
-  EXPECT_EQ(in_use_.load(), 1u);
-}
-
-TEST_F(LevelledSetTest, ManyThreadsInsertAtOnce) {
-  std::vector<std::thread> threads;
-  for (std::uint64_t t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      // Each word by two threads.
-      for (std::uint64_t i = 0; i < 4'000; ++i) {
-        const std::uint64_t word = 1 + i * 2 + t % 2;
-        if (!set_.contains(hash(word), word)) {
-          EXPECT_TRUE(set_.insert(hash(word), word));
-        }
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  for (std::uint64_t word = 1; word <= 8'000; ++word) EXPECT_TRUE(set_.contains(hash(word), word));
 }
 
 }  // namespace

@@ -106,9 +106,10 @@ TEST(Options, ComplaintsSayWhatWouldBeRight) {
             "wrong value 'yes' for option 'order'; expected on|off; using 'on'");
   EXPECT_EQ(only_complaint("exit_code=300"),
             "wrong value '300' for option 'exit_code'; expected a number in 0..255; using '0'");
-  EXPECT_EQ(only_complaint("wait=soon"),
-            "wrong value 'soon' for option 'wait'; expected a duration such as 250ms, 10s, 5m or 1h; "
-            "using '10s'");
+  EXPECT_EQ(
+      only_complaint("wait=soon"),
+      "wrong value 'soon' for option 'wait'; expected a duration such as 250ms, 10s, 5m or 1h; "
+      "using '10s'");
   EXPECT_EQ(
       only_complaint("on_deadlock"),
       "option 'on_deadlock' has no value; expected on_deadlock=report|abort|exit; using 'report'");
