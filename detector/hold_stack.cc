@@ -49,36 +49,8 @@ bool HoldStack::remove(std::uint64_t lock) {
   // A signal handler that releases what the interrupted code is moving: later.
   if ((state & kRearranging) != 0) return post(slot_, lock);
 
-  // Plain stores: what another thread marks meanwhile (mail) may be lost, which mail allows for.
-  slot_.state.store((state + kStateStep) | kRearranging, std::memory_order_release);  // INV-HOLD-2
-  close_gap(index, depth);
-  slot_.state.store(slot_.state.load(std::memory_order_relaxed) + kStateStep - kRearranging - 1,
-                    std::memory_order_release);
+  take_out(slot_, state, index, depth);
   return true;
-}
-
-// Moves everything above the place down by one; paths change with what lies below.
-void HoldStack::close_gap(std::uint64_t index, std::uint64_t depth) {
-  std::uint64_t below =
-      index == 0 ? 0 : slot_.holds[index - 1].path.load(std::memory_order_relaxed);
-  for (std::uint64_t i = index; i + 1 < depth; ++i) {
-    Hold& to = slot_.holds[i];
-    const Hold& from = slot_.holds[i + 1];
-    const std::uint64_t lock = from.lock.load(std::memory_order_relaxed);
-    const std::uint64_t site = from.site.load(std::memory_order_relaxed);
-    const auto traits = static_cast<std::uint8_t>(site >> kTraitShift);
-    const std::uint64_t key = lock_key(lock, traits);
-    if (i == 0) {
-      below = key;
-    } else if ((traits & hold_trait::kAgain) == 0) {
-      below = extend_path(below, key);
-    }
-    to.site.store(site, std::memory_order_relaxed);
-    to.stamp.store(from.stamp.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    to.path.store(below, std::memory_order_relaxed);
-    to.lock.store(lock, std::memory_order_release);
-  }
-  slot_.holds[depth - 1].lock.store(0, std::memory_order_release);
 }
 
 bool HoldStack::give_back(std::uint64_t lock) {

@@ -56,6 +56,42 @@ inline std::uint8_t phase_of(const Hold& hold) {
   return static_cast<std::uint8_t>(hold.site.load(std::memory_order_relaxed) >> kPhaseShift);
 }
 
+// Takes the hold at this place out from below others: they move down by one, and their paths change
+// with what lies below them. `state` and `depth` are the slot's now, without kRearranging.
+inline void take_out(ThreadSlot& slot, std::uint64_t state, std::uint64_t index,
+                     std::uint64_t depth) {
+  // Plain stores: what another thread marks meanwhile (mail) may be lost, which mail allows for.
+  slot.state.store((state + kStateStep) | kRearranging, std::memory_order_release);  // INV-HOLD-2
+  Hold* to = &slot.holds[index];
+  Hold* const last = &slot.holds[depth - 1];
+  std::uint64_t below = 0;
+  const auto move_down = [&](auto path_on) {
+    const std::uint64_t lock = to[1].lock.load(std::memory_order_relaxed);
+    const std::uint64_t site = to[1].site.load(std::memory_order_relaxed);
+    below = path_on(lock, static_cast<std::uint8_t>(site >> kTraitShift));
+    to->site.store(site, std::memory_order_relaxed);
+    to->stamp.store(to[1].stamp.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to->path.store(below, std::memory_order_relaxed);
+    to->lock.store(lock, std::memory_order_release);
+    ++to;
+  };
+  if (index == 0) {
+    move_down([](std::uint64_t lock, std::uint8_t traits) { return lock_key(lock, traits); });
+  } else {
+    below = to[-1].path.load(std::memory_order_relaxed);
+  }
+  while (to != last) {
+    move_down([below](std::uint64_t lock, std::uint8_t traits) {
+      const bool again = (traits & hold_trait::kAgain) != 0;
+      return again ? below : extend_path(below, lock_key(lock, traits));
+    });
+  }
+  last->lock.store(0, std::memory_order_release);
+  // Read again: a signal handler may have locked and unlocked on top.
+  slot.state.store(slot.state.load(std::memory_order_relaxed) + kStateStep - kRearranging - 1,
+                   std::memory_order_release);
+}
+
 class HoldStack {
  public:
   // `ledger` is null while the thread is alone and no ledger exists.
@@ -88,8 +124,6 @@ class HoldStack {
   std::uint64_t path_with(std::uint64_t lock, std::uint8_t traits);
 
  private:
-  void close_gap(std::uint64_t index, std::uint64_t depth);
-
   ThreadSlot& slot_;
   Ledger* ledger_;
 };

@@ -92,6 +92,7 @@ bool Reader::read_header() {
       text(page_, offsetof(LedgerHeader, library_version), sizeof LedgerHeader::library_version);
   snapshot_.started_ns = word(page_, offsetof(LedgerHeader, started_ns));
   snapshot_.started_wall = word(page_, offsetof(LedgerHeader, started_wall));
+  snapshot_.process_start = word(page_, offsetof(LedgerHeader, process_start));
   snapshot_.tick_ns = word(page_, offsetof(LedgerHeader, tick_ns));
   if (snapshot_.tick_ns == 0 || snapshot_.tick_ns > 1'000'000'000)
     return fail("damaged: its clock has no sensible unit");

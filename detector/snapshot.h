@@ -89,8 +89,9 @@ struct Snapshot {
   std::uint32_t pid = 0;
   std::string program;
   std::string library_version;
-  std::uint64_t started_ns = 0;    // CLOCK_MONOTONIC
-  std::uint64_t started_wall = 0;  // CLOCK_REALTIME
+  std::uint64_t started_ns = 0;     // CLOCK_MONOTONIC
+  std::uint64_t started_wall = 0;   // CLOCK_REALTIME
+  std::uint64_t process_start = 0;  // clock ticks since boot; 0: not known
 
   // The watchdog's clock; now_ns is CLOCK_MONOTONIC at that tick.
   std::uint64_t tick = 0;

@@ -14,6 +14,7 @@ struct MtxKind : MutexKind {
   }
   static bool looks_taken(const mtx_t* m) { return MutexKind::looks_taken(as_mutex(m)); }
   static bool is_taken(const mtx_t* m) { return MutexKind::is_taken(as_mutex(m)); }
+  static std::uint32_t owner(const mtx_t* m) { return MutexKind::owner(as_mutex(m)); }
   static bool has_levels(const mtx_t* m) { return MutexKind::has_levels(as_mutex(m)); }
   static bool taken_again(const mtx_t* m, std::uint32_t tid) {
     return MutexKind::taken_again(as_mutex(m), tid);
@@ -22,7 +23,6 @@ struct MtxKind : MutexKind {
 static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t));
 
 constexpr std::uint8_t kBlocking = static_cast<std::uint8_t>(LockKind::kMutex);
-constexpr auto owner_of = [](const mtx_t* m) { return MutexKind::owner(MtxKind::as_mutex(m)); };
 
 int run_thread(void* packed) {
   const Start start = unpack_start(packed);
@@ -60,7 +60,7 @@ IMPASSE_ANSWER(int, mtx_timedlock, (mtx_t * m, const timespec* t)) {
 }
 
 IMPASSE_ANSWER(int, mtx_unlock, (mtx_t * m)) {
-  return release<real::mtx_unlock>(m, owner_of);
+  return release<MtxKind, real::mtx_unlock>(m);
 }
 
 IMPASSE_ANSWER(int, cnd_init, (cnd_t * c)) {

@@ -144,20 +144,39 @@ template <typename Kind, std::uint8_t kTraits>
   return answer;
 }
 
-// Not the newest hold of this thread, or not a hold of this thread at all. `owner_of` says who has
-// the lock, 0: unknown.
-template <auto& kReal, typename Lock, typename OwnerOf>
-[[gnu::noinline]] int release_slowly(Lock* lock, OwnerOf owner_of) {
+// Not a hold of this thread, as far as its places tell.
+template <typename Kind, auto& kReal>
+[[gnu::noinline]] int release_slowly(typename Kind::Lock* lock) {
   ThreadSlot* const slot = attach_current();
   if (slot == nullptr) return real::call(kReal)(lock);
   HoldStack stack(*slot, ledger());
   if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0) stack.read_mail();
   if (stack.remove(address_of(lock))) return real::call(kReal)(lock);
-  const std::uint32_t owner = owner_of(lock);
+  const std::uint32_t owner = Kind::owner(lock);
   const int answer = real::call(kReal)(lock);
-  if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed))
+  if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed)) {
     release_for_another(address_of(lock), owner);
+  }
   return answer;
+}
+
+// Not the newest hold of this thread: mostly one below it.
+template <typename Kind, auto& kReal>
+[[gnu::noinline]] int release_below(typename Kind::Lock* lock) {
+  ThreadSlot& slot = *current_slot;
+  const std::uint64_t state = slot.state.load(std::memory_order_relaxed);
+  const std::uint64_t depth = depth_of(state);
+  // The oldest is a good guess, unless there may be a newer level of the same lock.
+  std::uint64_t i = 0;
+  if (slot.holds[0].lock.load(std::memory_order_relaxed) != address_of(lock) || depth < 2 ||
+      Kind::has_levels(lock)) {
+    i = depth - 1;
+    do {
+      if (i-- == 0) return release_slowly<Kind, kReal>(lock);
+    } while (slot.holds[i].lock.load(std::memory_order_relaxed) != address_of(lock));
+  }
+  take_out(slot, state, i, depth);
+  return real::call(kReal)(lock);
 }
 
 }  // namespace impasse

@@ -138,18 +138,18 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits>
   return 0;
 }
 
-template <auto& kReal, typename Lock, typename OwnerOf>
-[[gnu::always_inline]] inline int release(Lock* lock, OwnerOf owner_of) {
+template <typename Kind, auto& kReal>
+[[gnu::always_inline]] inline int release(typename Kind::Lock* lock) {
   ThreadSlot* const slot = current_slot;
   if (slot == nullptr) [[unlikely]]
-    return release_slowly<kReal>(lock, owner_of);
+    return release_slowly<Kind, kReal>(lock);
   const std::uint64_t state = slot->state.load(std::memory_order_relaxed);
   const std::uint64_t top = (state & kRefuseMask) - 1;
   if (top >= kInlineHolds) [[unlikely]]
-    return release_slowly<kReal>(lock, owner_of);
+    return release_slowly<Kind, kReal>(lock);
   Hold& hold = slot->holds[top];
   if (hold.lock.load(std::memory_order_relaxed) != address_of(lock)) [[unlikely]] {
-    return release_slowly<kReal>(lock, owner_of);
+    return release_below<Kind, kReal>(lock);
   }
   hold.lock.store(0, std::memory_order_release);
   slot->state.store(state + kStateStep - 1, std::memory_order_release);

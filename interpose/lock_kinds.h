@@ -47,7 +47,8 @@ struct MutexKind {
 struct RwlockKind {
   using Lock = pthread_rwlock_t;
   static constexpr LockKind kKind = LockKind::kRwlock;
-  static std::uint32_t writer(const Lock* l) {
+  // The writer; readers are not known to libc by name.
+  static std::uint32_t owner(const Lock* l) {
     return static_cast<std::uint32_t>(__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED));
   }
   static bool taken_again(const Lock*, std::uint32_t) { return false; }
@@ -82,6 +83,7 @@ struct SpinKind {
   }  // 1: free
   static bool is_taken(const volatile int* l) { return looks_taken(l); }
   static bool taken_again(const volatile int*, std::uint32_t) { return false; }
+  static std::uint32_t owner(const volatile int*) { return 0; }  // nobody wrote it down
   static bool has_levels(const volatile int*) { return false; }
 };
 

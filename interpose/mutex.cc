@@ -7,8 +7,6 @@ namespace {
 constexpr std::uint8_t kBlocking = static_cast<std::uint8_t>(LockKind::kMutex);
 constexpr std::uint8_t kTimed = kBlocking | hold_trait::kTimed;
 
-constexpr auto owner_of = [](const pthread_mutex_t* m) { return MutexKind::owner(m); };
-
 }  // namespace
 }  // namespace impasse
 
@@ -41,7 +39,7 @@ IMPASSE_ANSWER(int, pthread_mutex_clocklock,
 }
 
 IMPASSE_ANSWER(int, pthread_mutex_unlock, (pthread_mutex_t * m)) {
-  return release<real::pthread_mutex_unlock>(m, owner_of);
+  return release<MutexKind, real::pthread_mutex_unlock>(m);
 }
 
 IMPASSE_ANSWER(int, pthread_mutex_consistent, (pthread_mutex_t * m)) {

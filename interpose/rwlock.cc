@@ -7,9 +7,6 @@ namespace {
 constexpr std::uint8_t kWrite = static_cast<std::uint8_t>(LockKind::kRwlock);
 constexpr std::uint8_t kRead = kWrite | hold_trait::kShared;
 
-// Readers are not known to libc by name.
-constexpr auto owner_of = [](const pthread_rwlock_t* l) { return RwlockKind::writer(l); };
-
 }  // namespace
 }  // namespace impasse
 
@@ -63,5 +60,5 @@ IMPASSE_ANSWER(int, pthread_rwlock_clockwrlock,
 }
 
 IMPASSE_ANSWER(int, pthread_rwlock_unlock, (pthread_rwlock_t * l)) {
-  return release<real::pthread_rwlock_unlock>(l, owner_of);
+  return release<RwlockKind, real::pthread_rwlock_unlock>(l);
 }

@@ -5,7 +5,6 @@ namespace impasse {
 namespace {
 
 constexpr std::uint8_t kSpin = static_cast<std::uint8_t>(LockKind::kSpin);
-constexpr auto no_owner = [](pthread_spinlock_t*) { return std::uint32_t{0}; };
 
 }  // namespace
 }  // namespace impasse
@@ -30,5 +29,5 @@ IMPASSE_ANSWER(int, pthread_spin_trylock, (pthread_spinlock_t * l)) {
 }
 
 IMPASSE_ANSWER(int, pthread_spin_unlock, (pthread_spinlock_t * l)) {
-  return release<real::pthread_spin_unlock>(l, no_owner);
+  return release<SpinKind, real::pthread_spin_unlock>(l);
 }

@@ -52,6 +52,7 @@ class LedgerImage {
     put_text(h.library_version, sizeof h.library_version, "0.1.0");
     h.started_ns = 1'000'000'000'000;
     h.started_wall = 1'794'530'513'000'000'000;
+    h.process_start = 1;  // no process started that early after boot
     h.tick_ns = 10'000'000;
     h.tick = 50'000;
     h.now_ns = 1'500'000'000'000;
