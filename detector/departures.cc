@@ -52,18 +52,43 @@ void Departures::add(const LostHold& hold) {
   ledger_.count(k_departures_dropped);
 }
 
-bool Departures::forget_range(std::uint64_t start, std::uint64_t bytes) {
-  const std::uint64_t used = ledger_.header().departures_used.load(std::memory_order_acquire);
-  bool any = false;
-  for (std::uint64_t i = 0; i < used; ++i) {
-    std::uint64_t lock = ledger_.departure(i).lock.load(std::memory_order_relaxed);
-    if (lock < start || lock - start >= bytes || lock <= kBeingWritten) continue;
-    if (!ledger_.departure(i).lock.compare_exchange_strong(lock, 0, std::memory_order_acq_rel))
-      continue;
-    lock_pages.remove(lock);
-    any = true;
+bool Departures::clear(std::uint64_t number, std::uint64_t lock) {
+  if (!ledger_.departure(number).lock.compare_exchange_strong(lock, 0, std::memory_order_acq_rel)) {
+    return false;
   }
-  return any;
+  lock_pages.remove(lock);
+  return true;
+}
+
+bool Departures::forget(std::uint64_t lock) {
+  const std::uint64_t used = ledger_.header().departures_used.load(std::memory_order_acquire);
+  for (std::uint64_t i = 0; i < used; ++i) {
+    if (clear(i, lock)) return true;
+  }
+  return false;
+}
+
+void Departures::forget_range(std::uint64_t start, std::uint64_t bytes) {
+  const std::uint64_t used = ledger_.header().departures_used.load(std::memory_order_acquire);
+  for (std::uint64_t i = 0; i < used; ++i) {
+    const std::uint64_t lock = ledger_.departure(i).lock.load(std::memory_order_relaxed);
+    if (lock > kBeingWritten && lock >= start && lock - start < bytes) clear(i, lock);
+  }
+}
+
+bool Departures::read(std::uint64_t number, LostHold& lost) const {
+  const Departure& place = ledger_.departure(number);
+  lost.lock = place.lock.load(std::memory_order_acquire);
+  if (lost.lock <= kBeingWritten) return false;
+  lost.site = place.site.load(std::memory_order_relaxed);
+  lost.stamp = place.stamp.load(std::memory_order_relaxed);
+  lost.tid = place.tid.load(std::memory_order_relaxed);
+  lost.reason = static_cast<DepartureReason>(place.reason.load(std::memory_order_relaxed));
+  lost.when_ns = place.when_ns.load(std::memory_order_relaxed);
+  for (unsigned k = 0; k < kNameBytes / 8; ++k) {
+    lost.name[k] = place.name[k].load(std::memory_order_relaxed);
+  }
+  return place.lock.load(std::memory_order_acquire) == lost.lock;
 }
 
 namespace {
@@ -79,10 +104,13 @@ class Look {
   void at(const AnyHold& hold) {
     const std::uint64_t lock = hold.lock.load(std::memory_order_acquire);
     const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
-    if (lock <= kBeingWritten || site >> kPhaseShift != hold_phase::kHeld || found_ == room_)
-      return;
+    if (lock <= kBeingWritten || site >> kPhaseShift != hold_phase::kHeld) return;
     if (((site >> kTraitShift) & hold_trait::kAgain) != 0 || released_elsewhere(slot_, lock))
       return;
+    if (found_ == room_) {
+      ++over_;
+      return;
+    }
     LostHold& lost = out_[found_++];
     lost = {lock,
             site,
@@ -98,9 +126,10 @@ class Look {
     const std::uint64_t deep = slot_.deep.load(std::memory_order_acquire);
     const std::uint64_t places =
         deep == 0 ? 0 : slot_.deep_size.load(std::memory_order_relaxed) >> 32;
-    for (std::uint64_t i = 0; i < places && found_ < room_; ++i) at(ledger.at<DeepHold>(deep)[i]);
+    for (std::uint64_t i = 0; i < places; ++i) at(ledger.at<DeepHold>(deep)[i]);
   }
   unsigned found() const { return found_; }
+  std::uint64_t over() const { return over_; }  // found no room
 
  private:
   const ThreadSlot& slot_;
@@ -109,16 +138,25 @@ class Look {
   LostHold* out_;
   unsigned room_;
   unsigned found_ = 0;
+  std::uint64_t over_ = 0;
 };
+
+}  // namespace
+
+namespace {
+
+void look_at_all(Look& look, const ThreadSlot& slot, const Ledger& ledger) {
+  const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_acquire));
+  for (std::uint64_t i = 0; i < depth && i < kInlineHolds; ++i) look.at(slot.holds[i]);
+  look.at_deep(ledger);
+}
 
 }  // namespace
 
 unsigned look_at_holds(const ThreadSlot& slot, const Ledger& ledger, DepartureReason reason,
                        std::uint64_t now_ns, LostHold* out, unsigned room) {
   Look look(slot, reason, now_ns, out, room);
-  const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_acquire));
-  for (std::uint64_t i = 0; i < depth && i < kInlineHolds; ++i) look.at(slot.holds[i]);
-  look.at_deep(ledger);
+  look_at_all(look, slot, ledger);
   return look.found();
 }
 
@@ -136,11 +174,11 @@ void leave_holds_behind(const ThreadSlot& slot, Ledger& ledger, std::uint64_t no
   }
   constexpr unsigned kAtMost = 32;  // a thread's end has little stack
   LostHold lost[kAtMost];
-  const unsigned n =
-      look_at_holds(slot, ledger, DepartureReason::kThreadEnded, now_ns, lost, kAtMost);
+  Look look(slot, DepartureReason::kThreadEnded, now_ns, lost, kAtMost);
+  look_at_all(look, slot, ledger);
   Departures departures(ledger);
-  for (unsigned i = 0; i < n; ++i) departures.add(lost[i]);
-  if (n == kAtMost) ledger.count(k_departures_dropped);
+  for (unsigned i = 0; i < look.found(); ++i) departures.add(lost[i]);
+  if (look.over() != 0) ledger.count(k_departures_dropped, look.over());
 }
 
 }  // namespace impasse

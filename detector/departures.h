@@ -22,13 +22,25 @@ class Departures {
   explicit Departures(Ledger& ledger) : ledger_(ledger) {}
 
   void add(const LostHold& hold);
-  // The lock was released, made consistent or destroyed after all. False: nothing was known of it.
-  bool forget(std::uint64_t lock) { return forget_range(lock, 1); }
-  bool forget_range(std::uint64_t start, std::uint64_t bytes);
+  // One hold of the lock was released, or made consistent, after all. False: nothing was known of
+  // it.
+  bool forget(std::uint64_t lock);
+  // No lock in [start, start + bytes) is any more.
+  void forget_range(std::uint64_t start, std::uint64_t bytes);
+  // Every departure that is known, as visit(const LostHold&).
+  template <typename Visit>
+  void each(Visit visit) const {
+    const std::uint64_t used = ledger_.header().departures_used.load(std::memory_order_acquire);
+    for (std::uint64_t i = 0; i < used; ++i) {
+      if (LostHold lost{}; read(i, lost)) visit(lost);
+    }
+  }
   bool any() const { return ledger_.header().departures_used.load(std::memory_order_relaxed) != 0; }
 
  private:
   bool open_place(std::uint64_t number);
+  bool read(std::uint64_t number, LostHold& lost) const;
+  bool clear(std::uint64_t number, std::uint64_t lock);
 
   Ledger& ledger_;
 };

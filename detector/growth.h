@@ -24,7 +24,8 @@ struct Growth {
 class GrowthTurn {
  public:
   explicit GrowthTurn(const Growth& growth) : busy_(growth.busy) {
-    constexpr int kPatience = 20'000;
+    constexpr int kPatience =
+        500'000;  // some milliseconds: another thread may lose its CPU in its turn
     for (int i = 0; i < kPatience && !mine_; ++i) {
       std::uint64_t idle = 0;
       mine_ = busy_->compare_exchange_weak(idle, 1, std::memory_order_acquire);

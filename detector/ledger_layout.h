@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kLedgerVersion = 1;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
-inline constexpr unsigned kMailbox = 8;
+inline constexpr unsigned kMailbox = 128;  // more than a slot has places
 inline constexpr unsigned kNameBytes = 16;
 
 // Bits of ThreadSlot::state below the count of changes.

@@ -38,7 +38,7 @@ class SeenSet {
     return false;
   }
 
-  // False: there is no room left.
+  // False: there is no room left, or no turn to grow.
   bool add(std::uint64_t hash) {
     for (;;) {
       const std::uint64_t in_use = in_use_->load(std::memory_order_acquire);

@@ -146,6 +146,8 @@ void SlotReader::keep_common(std::vector<HoldFact>& holds, std::vector<HoldFact>
       return other == hold;
     });
     if (same == last) continue;
+    // A look in the middle of a move sees the moved hold in both its places.
+    if (std::find(common.begin(), common.end(), hold) != common.end()) continue;
     common.push_back(hold);
     common.back().levels = std::min(hold.levels, same->levels);
   }

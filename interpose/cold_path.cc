@@ -68,13 +68,13 @@ void note_long_wait(const ThreadSlot& slot, LockRecord& record, std::uint32_t ti
 }
 
 void note_owner_dead(std::uint64_t lock) {
-  if (Ledger* const here = ledger()) Departures(*here).forget(lock);
+  hold_gone(lock);
 }
 
 void release_for_another(std::uint64_t lock, std::uint32_t owner) {
   Ledger* const here = ledger();
   if (here == nullptr) {
-    lock_gone(lock);  // a forked child may have been told that a thread of its parent holds it
+    hold_gone(lock);  // a forked child may have been told that a thread of its parent holds it
     return;
   }
   const ErrnoKept errno_kept;

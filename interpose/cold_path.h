@@ -48,6 +48,16 @@ void note_owner_dead(std::uint64_t lock);
 // `owner` (0: unknown) or somebody else holds what this thread has just released.
 void release_for_another(std::uint64_t lock, std::uint32_t owner);
 
+// The thread's slot, with room for one more hold: beyond its places that takes a ledger.
+inline ThreadSlot* roomy_slot() {
+  ThreadSlot* const slot = attach_current();
+  if (slot != nullptr && ledger() == nullptr &&
+      depth_of(slot->state.load(std::memory_order_relaxed)) == kInlineHolds) {
+    begin_watching();
+  }
+  return current_slot;
+}
+
 // Records a hold and the order that it makes.
 inline void push_in_order(ThreadSlot& slot, const NewHold& hold, std::uint8_t phase) {
   HoldStack stack(slot, ledger());
@@ -112,7 +122,7 @@ template <auto& kReal, std::uint8_t kTraits, typename Lock, typename... Args>
 // Everything else: for each state of thread and lock the right way to take it.
 template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
 [[gnu::noinline]] int take_slowly(typename Kind::Lock* lock, CallSite from, Args... args) {
-  ThreadSlot* const slot = attach_current();
+  ThreadSlot* const slot = roomy_slot();
   if (slot == nullptr) return real::call(kReal)(lock, args...);
   if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0)
     HoldStack(*slot, ledger()).read_mail();
@@ -134,7 +144,7 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
 template <typename Kind, std::uint8_t kTraits>
 [[gnu::noinline]] int tried(typename Kind::Lock* lock, CallSite from, int answer) {
   if (!acquired(answer)) return answer;
-  ThreadSlot* const slot = attach_current();
+  ThreadSlot* const slot = roomy_slot();
   if (slot == nullptr) return answer;
   const ErrnoKept errno_kept;
   const auto traits = static_cast<std::uint8_t>(kTraits | hold_trait::kTry |

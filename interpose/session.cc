@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -130,6 +131,26 @@ ThreadSlot* attach_to(Ledger& ledger) {
 
 // ---- fork
 
+// Asks the lock itself. Through the kernel, so that a lock whose memory is gone is an error and not
+// a crash.
+bool is_process_shared(const LostHold& lost) {
+  const auto kind = static_cast<LockKind>((lost.site >> kTraitShift) & hold_trait::kKindMask);
+  union {
+    pthread_mutex_t mutex;
+    pthread_rwlock_t rwlock;
+  } copy;
+  const std::size_t bytes = kind == LockKind::kMutex ? sizeof copy.mutex : sizeof copy.rwlock;
+  const iovec to{&copy, bytes};
+  const iovec from{reinterpret_cast<void*>(lost.lock), bytes};
+  if (kind == LockKind::kSpin || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1,
+                                                  &from, 1, 0) != static_cast<ssize_t>(bytes)) {
+    return false;
+  }
+  constexpr int kMutexShared = 128;
+  return kind == LockKind::kMutex ? (copy.mutex.__data.__kind & kMutexShared) != 0
+                                  : copy.rwlock.__data.__shared != 0;
+}
+
 // What a child takes along: its only thread's holds, and those of the threads that stay behind.
 struct Luggage {
   std::size_t bytes;
@@ -152,7 +173,7 @@ void each_other_slot(const Ledger& ledger, Visit visit) {
   }
 }
 
-// The child has released, made or destroyed this lock before it had a ledger.
+// The child has made or destroyed these locks before it had a ledger.
 void forget_luggage(std::uint64_t start, std::uint64_t bytes) {
   for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
     std::uint64_t& lock = unpacked->lost()[i].lock;
@@ -239,9 +260,10 @@ ThreadSlot* attach_current() {
   begin_watching();
   Ledger* const here = ledger();
   if (here == nullptr || attach_to(*here) == nullptr) {
-    passive = true;
+    // Nobody's turn to grow comes to everybody at once: then the next lock tries again.
+    passive = here == nullptr || here->header().growing.load(std::memory_order_relaxed) == 0;
   } else if (!main_thread) {
-    thread_is_made();  // not by our pthread_create
+    count_this_thread();
   }
   return current_slot;
 }
@@ -283,7 +305,19 @@ void lock_gone(std::uint64_t address) {
     return;
   }
   LockTable(*here).end(address);
-  if (Departures departures(*here); departures.any()) departures.forget(address);
+  if (Departures departures(*here); departures.any()) departures.forget_range(address, 1);
+}
+
+void hold_gone(std::uint64_t lock) {
+  if (Ledger* const here = ledger()) {
+    Departures(*here).forget(lock);
+    return;
+  }
+  for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
+    if (unpacked->lost()[i].lock != lock) continue;
+    unpacked->lost()[i].lock = 0;
+    return;
+  }
 }
 
 void memory_gone(std::uint64_t start, std::uint64_t bytes) {
@@ -307,6 +341,7 @@ void before_fork() {
     room += slot.state.load(std::memory_order_relaxed) & kDepthMask;
     room += slot.deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
   });
+  room += here->header().departures_used.load(std::memory_order_relaxed);
   constexpr std::size_t kMost = 100'000;
   room = std::min(room + 16, kMost);  // some may be taken while we look
   const std::size_t bytes = sizeof(Luggage) + room * sizeof(LostHold);
@@ -319,11 +354,18 @@ void before_fork() {
     luggage->lost_count =
         look_at_deep_holds(*current_slot, *here, luggage->lost(), static_cast<unsigned>(room));
   }
+  Departures(*here).each([&](const LostHold& lost) {
+    if (luggage->lost_count < room) luggage->lost()[luggage->lost_count++] = lost;
+  });
   const std::uint64_t now = monotonic_ns();
   each_other_slot(*here, [&](ThreadSlot& slot) {
-    luggage->lost_count += look_at_holds(slot, *here, DepartureReason::kForked, now,
-                                         luggage->lost() + luggage->lost_count,
+    LostHold* const first = luggage->lost() + luggage->lost_count;
+    const unsigned found = look_at_holds(slot, *here, DepartureReason::kForked, now, first,
                                          static_cast<unsigned>(room - luggage->lost_count));
+    // A lock that processes share is still held by the parent's thread, which can release it.
+    LostHold* const last = std::remove_if(
+        first, first + found, [](const LostHold& lost) { return is_process_shared(lost); });
+    luggage->lost_count += static_cast<std::size_t>(last - first);
   });
 }
 

@@ -31,6 +31,8 @@ void end_session();
 // The lock at this address, or any lock in this memory, is no more.
 void lock_gone(std::uint64_t address);
 void memory_gone(std::uint64_t start, std::uint64_t bytes);
+// One hold of the lock that a thread which is gone left behind was released after all.
+void hold_gone(std::uint64_t lock);
 
 // ---- the process forks: before, and in parent and child after
 void before_fork();

@@ -17,6 +17,7 @@ namespace {
 constinit pthread_key_t end_key = 0;
 constinit std::atomic<bool> end_key_made{false};
 constinit std::atomic<long> threads{1};
+thread_local constinit bool counted __attribute__((tls_model("initial-exec"))) = false;
 
 void at_thread_end(void* round) {
   // Other destructors may still lock: come back in every round that libc grants, and act in the
@@ -46,6 +47,11 @@ void prepare_thread_ends() {
 void watch_thread_end() {
   if (end_key_made.load(std::memory_order_acquire))
     pthread_setspecific(end_key, reinterpret_cast<void*>(1));
+}
+
+void count_this_thread() {
+  if (!counted) thread_is_made();
+  counted = true;
 }
 
 void thread_is_made() {
@@ -95,10 +101,10 @@ void discard_start(void* packed) {
 }
 
 Start unpack_start(void* packed) {
+  counted = true;  // by its creator
   if (Start* const page = as_page(packed)) {
     const Start start = *page;
     munmap(page, sizeof(Start));
-    detach_current();
     watch_thread_end();
     return start;
   }

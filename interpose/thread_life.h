@@ -12,6 +12,8 @@ void prepare_thread_ends();
 // The calling thread's end is to be noticed.
 void watch_thread_end();
 
+// The calling thread counts from now on, if it does not yet (libc did not make it for our answer).
+void count_this_thread();
 void thread_is_made();
 void thread_was_not_made();
 // In a forked child: the caller is the only one.

@@ -104,24 +104,32 @@ bool read(std::string_view text, std::string_view, List& list) {
   return list.assign(text);
 }
 
-// ---- what would have been right
+// ---- what would have been right, in two pieces
 
-std::string_view expected(const Duration&) {
+std::string_view kind_of(const Duration&) {
   return "a duration such as ";
 }
-std::string_view expected(const Count&) {
+std::string_view kind_of(const Count&) {
   return "a number in ";
 }
-std::string_view expected(const Switch&) {
+std::string_view kind_of(const Switch&) {
   return "";
 }
-std::string_view expected(const OnDeadlock&) {
+std::string_view kind_of(const OnDeadlock&) {
   return "";
 }
-std::string_view expected(const Text&) {
+std::string_view kind_of(const Text&) {
   return "at most 1023 bytes: ";
 }
 static_assert(kTextBytes == 1024, "the sentence above says it");
+
+std::string_view examples_of(const Duration&, std::string_view) {
+  return "250ms, 10s, 5m or 1h";
+}
+template <typename Value>
+std::string_view examples_of(const Value&, std::string_view values) {
+  return values;
+}
 
 std::string_view shown(std::string_view text) {
   return first(text, kShownBytes);
@@ -143,7 +151,8 @@ void take(const OptionToken& token, std::string_view initial, std::string_view v
         {"the value of option '", token.key, "' has no closing quote; using '", initial, "'"});
   } else {
     complaints.add({"wrong value '", shown(token.value), ellipsis(token.value), "' for option '",
-                    token.key, "'; expected ", expected(value), values, "; using '", initial, "'"});
+                    token.key, "'; expected ", kind_of(value), examples_of(value, values),
+                    "; using '", initial, "'"});
   }
 }
 

@@ -267,7 +267,15 @@ TEST(Departures, KeepWhatAThreadLeftBehind) {
   departures.add(lost[0]);
   EXPECT_TRUE(departures.any());
   EXPECT_FALSE(departures.forget(lock_at(2)));
+  departures.add(lost[0]);  // two readers of one lock, say
   EXPECT_TRUE(departures.forget(lock_at(1)));
+  int left = 0;
+  departures.each([&](const LostHold& hold) { left += hold.lock == lock_at(1) && hold.tid == 99; });
+  EXPECT_EQ(left, 1);
+  EXPECT_TRUE(departures.forget(lock_at(1)));
+  EXPECT_FALSE(departures.forget(lock_at(1)));
+  departures.add(lost[0]);
+  departures.forget_range(lock_at(1) - 8, 16);
   EXPECT_FALSE(departures.forget(lock_at(1)));
 }
 

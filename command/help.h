@@ -1,0 +1,19 @@
+// The texts of --help and its relatives.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace impasse::command {
+
+std::string general_help();
+std::string run_help();
+std::string dump_help();
+// The help of a subcommand by name; empty: there is no such one.
+std::string help_about(std::string_view subcommand);
+// The README's table of options.
+std::string options_markdown();
+// The functions that the library answers, one a line, sorted.
+std::string function_list();
+
+}  // namespace impasse::command

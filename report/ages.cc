@@ -1,0 +1,91 @@
+#include "report/ages.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace impasse::report {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
+constexpr std::uint64_t kMinute = 60 * kSecond;
+constexpr std::uint64_t kHour = 60 * kMinute;
+constexpr std::uint64_t kDay = 24 * kHour;
+
+// "12.3s" from whole units and tenths.
+std::string tenths(std::uint64_t ns, std::uint64_t unit, const char* suffix) {
+  return std::to_string(ns / unit) + "." + std::to_string(ns % unit * 10 / unit) + suffix;
+}
+
+std::string two(std::uint64_t ns, std::uint64_t unit, const char* suffix, std::uint64_t below,
+                const char* suffix_below) {
+  return std::to_string(ns / unit) + suffix + " " + std::to_string(ns % unit / below) +
+         suffix_below;
+}
+
+std::string formatted(std::uint64_t wall_ns, const char* format, const char* end) {
+  const auto seconds = static_cast<std::time_t>(wall_ns / kSecond);
+  std::tm parts{};
+  if (gmtime_r(&seconds, &parts) == nullptr) return "?";
+  std::array<char, 64> text{};
+  const std::size_t bytes = std::strftime(text.data(), text.size(), format, &parts);
+  std::array<char, 16> milliseconds{};
+  std::snprintf(milliseconds.data(), milliseconds.size(), ".%03u",
+                static_cast<unsigned>(wall_ns % kSecond / kMillisecond));
+  return std::string(text.data(), bytes) + milliseconds.data() + end;
+}
+
+}  // namespace
+
+std::string duration(std::uint64_t ns) {
+  if (ns < kMillisecond) return tenths(ns, kMillisecond, "ms");
+  if (ns < kSecond) return std::to_string(ns / kMillisecond) + "ms";
+  if (ns < kMinute) return tenths(ns, kSecond, "s");
+  if (ns < kHour) return two(ns, kMinute, "m", kSecond, "s");
+  if (ns < kDay) return two(ns, kHour, "h", kMinute, "m");
+  return two(ns, kDay, "d", kHour, "h");
+}
+
+std::string wall_time(std::uint64_t wall_ns) {
+  return formatted(wall_ns, "%Y-%m-%d %H:%M:%S", " UTC");
+}
+std::string iso_time(std::uint64_t wall_ns) {
+  return formatted(wall_ns, "%Y-%m-%dT%H:%M:%S", "Z");
+}
+
+Ages::Ages(const Facts& facts)
+    : now_ns_(facts.alive() ? facts.monotonic_ns : facts.snapshot.now_ns),
+      tick_(facts.snapshot.tick),
+      tick_ns_(facts.snapshot.tick_ns),
+      last_turn_ns_(facts.snapshot.now_ns),
+      alive_(facts.alive()) {}
+
+std::optional<std::uint64_t> Ages::since(std::uint64_t monotonic_ns) const {
+  if (monotonic_ns == 0) return std::nullopt;
+  return now_ns_ > monotonic_ns ? now_ns_ - monotonic_ns : 0;
+}
+
+std::optional<std::uint64_t> Ages::since_tick(std::uint32_t tick) const {
+  if (tick == 0 || tick_ == 0) return std::nullopt;
+  // The stamp has the low half of the clock only; a stamp that is younger than the clock is of now.
+  const auto passed = static_cast<std::int32_t>(static_cast<std::uint32_t>(tick_) - tick);
+  return passed > 0 ? static_cast<std::uint64_t>(passed) * tick_ns_ : 0;
+}
+
+std::optional<std::uint64_t> Ages::standstill() const {
+  if (!alive_ || tick_ == 0 || now_ns_ < last_turn_ns_ + kStandstillNs) return std::nullopt;
+  return now_ns_ - last_turn_ns_;
+}
+
+std::string about(std::uint64_t stamped_ns) {
+  if (stamped_ns <= kStampStepNs) return "less than " + duration(2 * kStampStepNs);
+  if (stamped_ns >= kMinute) return duration(stamped_ns);
+  return "about " + duration(stamped_ns / kStampStepNs * kStampStepNs);
+}
+
+std::string for_about(std::optional<std::uint64_t> stamped_ns) {
+  return stamped_ns ? ", for " + about(*stamped_ns) : "";
+}
+
+}  // namespace impasse::report

@@ -1,0 +1,90 @@
+#include "report/roster.h"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_set>
+
+#include "report/words.h"
+
+namespace impasse::report {
+namespace {
+
+// What stands first in a report is what a reader looks for first.
+using Rank = std::tuple<int, std::uint64_t, std::uint32_t>;
+
+Rank rank(const ThreadFact& thread, const std::optional<Waiting>& waiting) {
+  if (!waiting) return {thread.holds.empty() ? 3 : 2, 0, thread.tid};
+  return {waits_for_lock(waiting->kind) ? 0 : 1, ~waiting->age_ns.value_or(0), thread.tid};
+}
+
+WaitKind wait_for(const HoldFact& hold) {
+  switch (hold.kind) {
+    case LockKind::kMutex:
+      return WaitKind::kMutex;
+    case LockKind::kRwlock:
+      return hold.shared ? WaitKind::kRead : WaitKind::kWrite;
+    case LockKind::kSpin:
+      return WaitKind::kSpin;
+  }
+  return WaitKind::kNone;
+}
+
+}  // namespace
+
+Roster::Roster(const Facts& facts) : facts_(facts), ages_(facts) {
+  for (const LiveThread& thread : facts.live) live_.emplace(thread.tid, &thread);
+  std::unordered_set<std::uint32_t> listed;
+  std::vector<Rank> ranks;
+  for (const ThreadFact& thread : facts.snapshot.threads) {
+    order_.push_back(order_.size());
+    ranks.push_back(rank(thread, waiting(thread)));
+    listed.insert(thread.tid);
+    if (thread.thread != 0) by_handle_.emplace(thread.thread, &thread);
+  }
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&ranks](std::size_t a, std::size_t b) { return ranks[a] < ranks[b]; });
+  for (const LiveThread& thread : facts.live) {
+    if (!listed.contains(thread.tid)) unlisted_.push_back(&thread);
+  }
+}
+
+const LiveThread* Roster::live(std::uint32_t tid) const {
+  const auto found = live_.find(tid);
+  return found == live_.end() ? nullptr : found->second;
+}
+
+const ThreadFact* Roster::by_handle(std::uint64_t pthread) const {
+  const auto found = by_handle_.find(pthread);
+  return found == by_handle_.end() ? nullptr : found->second;
+}
+
+std::string Roster::name(const ThreadFact& thread) const {
+  if (!thread.name.empty()) return thread.name;
+  const LiveThread* seen = live(thread.tid);
+  return seen == nullptr ? "" : seen->name;
+}
+
+bool Roster::is_gone(const ThreadFact& thread) const {
+  return facts_.alive() && !facts_.live.empty() && thread.life != ThreadLife::kStarting &&
+         live(thread.tid) == nullptr;
+}
+
+std::optional<Waiting> Roster::waiting(const ThreadFact& thread) const {
+  const auto newest =
+      std::find_if(thread.holds.rbegin(), thread.holds.rend(),
+                   [](const HoldFact& hold) { return hold.phase == hold_phase::kAcquiring; });
+  const HoldFact* intent = newest == thread.holds.rend() ? nullptr : &*newest;
+  if (thread.wait) {
+    const WaitFact& w = *thread.wait;
+    if (intent != nullptr && intent->lock != w.object) intent = nullptr;
+    return Waiting{w.kind, w.object, w.partner, w.site, ages_.since(w.since_ns),
+                   true,   w.timed,  w.outer,   intent};
+  }
+  if (intent == nullptr) return std::nullopt;
+  const auto age = ages_.since_tick(intent->tick);
+  if (age && *age <= kStampStepNs) return std::nullopt;
+  return Waiting{
+      wait_for(*intent), intent->lock, 0, intent->site, age, false, intent->timed, 0, intent};
+}
+
+}  // namespace impasse::report
