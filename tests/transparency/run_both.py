@@ -26,6 +26,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 SHOWN_LINES = 40
+COARSE_SECONDS = 0.1  # file times lag behind the clock by up to a kernel tick
 # What the detector says on stderr when it has found something.
 FINDING_LINE = re.compile(rb"^impasse\b[^\n]*\n", re.MULTILINE)
 FINDING_FILE = re.compile(r"^impasse\.\d+\.\d+\.(txt|json)$")
@@ -84,7 +85,7 @@ def children():
     return found
 
 
-def reap_stragglers(patience):
+def reap_stragglers(patience, since):
     """Waits a moment for the orphans of a case; returns the names of those it had to kill."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
@@ -99,16 +100,18 @@ def reap_stragglers(patience):
             killed.append(f"{name}[{pid}]")
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            remove_ledgers(pid)
+            remove_ledgers(pid, since)
     return killed
 
 
-def ledgers(pid):
-    return glob.glob(f"/dev/shm/impasse.{pid}") + glob.glob(f"/dev/shm/impasse.{pid}.*")
+def ledgers(pid, since):
+    """Those of this process: an older one is what a killed process with the same number left."""
+    found = glob.glob(f"/dev/shm/impasse.{pid}") + glob.glob(f"/dev/shm/impasse.{pid}.*")
+    return [path for path in found if os.stat(path).st_ctime > since - COARSE_SECONDS]
 
 
-def remove_ledgers(pid):
-    for path in ledgers(pid):
+def remove_ledgers(pid, since):
+    for path in ledgers(pid, since):
         os.unlink(path)
 
 
@@ -139,6 +142,7 @@ def run(command, preload, limits):
     complaints = []
     try:
         with open(f"{private}/stdout", "ab") as out, open(f"{private}/stderr", "ab") as err:
+            since = time.time()
             begin = time.monotonic()
             process = subprocess.Popen(
                 command,
@@ -158,11 +162,12 @@ def run(command, preload, limits):
                 process.wait()
                 ended = "no end"
             seconds = time.monotonic() - begin
-        for straggler in reap_stragglers(limits.stragglers):
+        for straggler in reap_stragglers(limits.stragglers, since):
             complaints.append(f"left the process {straggler} behind")
-        if ended.startswith("exit") and ledgers(process.pid):
-            complaints.append(f"left {', '.join(ledgers(process.pid))} behind")
-        remove_ledgers(process.pid)
+        left = ledgers(process.pid, since)
+        if ended.startswith("exit") and left:
+            complaints.append(f"left {', '.join(left)} behind")
+        remove_ledgers(process.pid, since)
         return Run(
             ended=ended,
             stdout=pathlib.Path(private, "stdout").read_bytes(),

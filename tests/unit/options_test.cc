@@ -137,11 +137,11 @@ TEST(Options, ComplaintsAreBoundedAndPrintable) {
 
 TEST(Options, NoBytesCanDoHarm) {
   std::mt19937 random(7);
-  const std::string alphabet =
-      std::string("\0", 1) + "=\" ,:+.\nwaitdirorderonly_exit_code0123456789smh\xff\x80";
+  // The final 0 is one of them.
+  constexpr char kAlphabet[] = "=\" ,:+.\nwaitdirorderonly_exit_code0123456789smh\xff\x80";
   for (int round = 0; round < 20'000; ++round) {
     std::string text(random() % 60, ' ');
-    for (char& c : text) c = alphabet[random() % alphabet.size()];
+    for (char& c : text) c = kAlphabet[random() % sizeof kAlphabet];
     Complaints complaints;
     const Options options = parse(text, complaints);
     ASSERT_FALSE(options.dir.view().empty());

@@ -27,10 +27,9 @@ void spin() {
     tell("new", "init", [&] { return pthread_spin_init(&lock, shared); });
     tell("free", "trylock", try_it);
     tell("held by self", "trylock", try_it);
-    tell("held by self", "other's trylock", [&] { return other.ask(try_it); });
+    other.run([&] { tell("held by self", "other's trylock", try_it); });
     tell("held by self", "unlock", [&] { return pthread_spin_unlock(&lock); });
-    tell("free", "other's lock",
-         [&] { return other.ask([&] { return pthread_spin_lock(&lock); }); });
+    other.run([&] { tell("free", "other's lock", [&] { return pthread_spin_lock(&lock); }); });
     tell("held by other", "trylock", try_it);
     other.run([&] { pthread_spin_unlock(&lock); });
     tell("free", "lock", [&] { return pthread_spin_lock(&lock); });

@@ -10,7 +10,4 @@ namespace transparency {
 // What a killed one left is removed, because nobody will come to read it.
 const char* end_of(pid_t pid);
 
-// For a child that somebody else waited for.
-bool left_a_ledger(pid_t pid);
-
 }  // namespace transparency
