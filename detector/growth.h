@@ -24,11 +24,13 @@ struct Growth {
 class GrowthTurn {
  public:
   explicit GrowthTurn(const Growth& growth) : busy_(growth.busy) {
+    const std::uint64_t self = thread_pointer();
     constexpr int kPatience =
         500'000;  // some milliseconds: another thread may lose its CPU in its turn
     for (int i = 0; i < kPatience && !mine_; ++i) {
-      std::uint64_t idle = 0;
-      mine_ = busy_->compare_exchange_weak(idle, 1, std::memory_order_acquire);
+      std::uint64_t holder = 0;
+      mine_ = busy_->compare_exchange_weak(holder, self, std::memory_order_acquire);
+      if (holder == self) return;  // a signal handler interrupted this very thread in its turn
       if (!mine_) __builtin_ia32_pause();
     }
   }
@@ -40,6 +42,13 @@ class GrowthTurn {
   explicit operator bool() const { return mine_; }
 
  private:
+  // Tells threads apart, without a call.
+  static std::uint64_t thread_pointer() {
+    std::uint64_t pointer = 0;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+  }
+
   std::atomic<std::uint64_t>* busy_;
   bool mine_ = false;
 };

@@ -133,15 +133,15 @@ ThreadSlot* attach_to(Ledger& ledger) {
 
 // Asks the lock itself. Through the kernel, so that a lock whose memory is gone is an error and not
 // a crash.
-bool is_process_shared(const LostHold& lost) {
-  const auto kind = static_cast<LockKind>((lost.site >> kTraitShift) & hold_trait::kKindMask);
+bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
+  const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
   union {
     pthread_mutex_t mutex;
     pthread_rwlock_t rwlock;
   } copy;
   const std::size_t bytes = kind == LockKind::kMutex ? sizeof copy.mutex : sizeof copy.rwlock;
   const iovec to{&copy, bytes};
-  const iovec from{reinterpret_cast<void*>(lost.lock), bytes};
+  const iovec from{reinterpret_cast<void*>(lock), bytes};
   if (kind == LockKind::kSpin || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1,
                                                   &from, 1, 0) != static_cast<ssize_t>(bytes)) {
     return false;
@@ -187,7 +187,7 @@ void unpack(Ledger& ledger) {
   for (std::size_t i = 0; i < unpacked->lost_count; ++i) {
     const LostHold& lost = unpacked->lost()[i];
     if (lost.lock == 0) continue;
-    if (lost.reason == DepartureReason::kForked) {
+    if (lost.reason != DepartureReason::kNone) {
       departures.add(lost);
     } else if (current_slot !=
                nullptr) {  // the forking thread's own, beyond the places of its slot
@@ -363,8 +363,9 @@ void before_fork() {
     const unsigned found = look_at_holds(slot, *here, DepartureReason::kForked, now, first,
                                          static_cast<unsigned>(room - luggage->lost_count));
     // A lock that processes share is still held by the parent's thread, which can release it.
-    LostHold* const last = std::remove_if(
-        first, first + found, [](const LostHold& lost) { return is_process_shared(lost); });
+    LostHold* const last = std::remove_if(first, first + found, [](const LostHold& lost) {
+      return is_process_shared(lost.lock, lost.site);
+    });
     luggage->lost_count += static_cast<std::size_t>(last - first);
   });
 }
@@ -396,7 +397,16 @@ void after_fork_in_child() {
       lock_pages.add(unpacked->lost()[i].lock);
     }
   }
-  if (current_slot != nullptr) solo_slot.tid.store(own_tid(), std::memory_order_relaxed);
+  if (current_slot == nullptr) return;
+  const ErrnoKept errno_kept;
+  solo_slot.tid.store(own_tid(), std::memory_order_relaxed);
+  // A lock that processes share is held by the parent's thread, not by this copy of it.
+  for (std::uint64_t i = depth_of(solo_slot.state.load(std::memory_order_relaxed)); i-- > 0;) {
+    const std::uint64_t lock = solo_slot.holds[i].lock.load(std::memory_order_relaxed);
+    if (is_process_shared(lock, solo_slot.holds[i].site.load(std::memory_order_relaxed))) {
+      HoldStack(solo_slot, nullptr).remove(lock);
+    }
+  }
 }
 
 }  // namespace impasse

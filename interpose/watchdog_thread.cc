@@ -20,6 +20,8 @@
 namespace impasse {
 namespace {
 
+constexpr unsigned kCloseRangeUnshare = 2;
+
 constinit std::atomic<std::uint32_t> dismissed{0};
 constinit pthread_t thread{};
 constinit std::atomic<bool> running{false};
@@ -50,6 +52,10 @@ void sleep_or_be_dismissed(std::uint64_t ns) {
 void* run(void* argument) {
   detach_current();
   prctl(PR_SET_NAME, "impasse");
+  // A table of descriptors of its own, empty: what it opens must not take a number that the program
+  // counts on, and what the program closes must be closed. Before Linux 5.9 it shares the
+  // program's.
+  syscall(SYS_close_range, 0U, ~0U, kCloseRangeUnshare);
   Watchdog watchdog(*static_cast<Ledger*>(argument), {thread_alive, thread_name});
   std::uint64_t intended = 0;
   while (dismissed.load(std::memory_order_acquire) == 0) {

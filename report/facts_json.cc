@@ -207,7 +207,7 @@ void Writer::locks() {
     json_.begin_object();
     json_.text("address", hex(lock.address));
     json_.text("kind", lock_word(lock.kind));
-    json_.number("life", (std::uint64_t{lock.generation} + 1) / 2);
+    json_.number("record_life", (std::uint64_t{lock.generation} + 1) / 2);
     json_.number("contended", lock.contended);
     json_.number("waited_ns", lock.waited_ns);
     json_.number("last_contended_holder", lock.last_holder);

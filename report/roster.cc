@@ -74,7 +74,12 @@ std::optional<Waiting> Roster::waiting(const ThreadFact& thread) const {
       std::find_if(thread.holds.rbegin(), thread.holds.rend(),
                    [](const HoldFact& hold) { return hold.phase == hold_phase::kAcquiring; });
   const HoldFact* intent = newest == thread.holds.rend() ? nullptr : &*newest;
-  if (thread.wait) {
+  // A signal handler that asks for a lock while its thread waits stands lower on the stack.
+  const auto within_wait = [&] {
+    const auto low = static_cast<std::uint32_t>(thread.wait->registers[kRsp]);
+    return intent != nullptr && intent->lock != thread.wait->object && intent->stack_low < low;
+  };
+  if (thread.wait && !within_wait()) {
     const WaitFact& w = *thread.wait;
     if (intent != nullptr && intent->lock != w.object) intent = nullptr;
     return Waiting{w.kind, w.object, w.partner, w.site, ages_.since(w.since_ns),
@@ -83,8 +88,9 @@ std::optional<Waiting> Roster::waiting(const ThreadFact& thread) const {
   if (intent == nullptr) return std::nullopt;
   const auto age = ages_.since_tick(intent->tick);
   if (age && *age <= kStampStepNs) return std::nullopt;
-  return Waiting{
-      wait_for(*intent), intent->lock, 0, intent->site, age, false, intent->timed, 0, intent};
+  const std::uint64_t outer = thread.wait ? thread.wait->outer + 1 : 0;
+  return Waiting{wait_for(*intent), intent->lock, 0,     intent->site, age, false,
+                 intent->timed,     outer,        intent};
 }
 
 }  // namespace impasse::report

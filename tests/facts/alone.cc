@@ -79,9 +79,9 @@ void alone_shared_mutex() {
                                  pthread_mutex_lock);
 }
 
-void alone_shared_reader() {
+void alone_shared_writer() {
   alone_between<pthread_rwlock_t>([](auto& l) { make(l, PTHREAD_RWLOCK_DEFAULT_NP, true); },
-                                  pthread_rwlock_wrlock, pthread_rwlock_rdlock);
+                                  pthread_rwlock_wrlock, pthread_rwlock_wrlock);
 }
 
 constexpr Situation kSituations[] = {
@@ -90,7 +90,7 @@ constexpr Situation kSituations[] = {
     {"alone_upgrade", alone_upgrade},
     {"alone_condition", alone_condition},
     {"alone_shared_mutex", alone_shared_mutex},
-    {"alone_shared_reader", alone_shared_reader},
+    {"alone_shared_writer", alone_shared_writer},
 };
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace facts {
 namespace {
 
 // Small stacks, and no allocation in a thread: the limits that are tried leave little room.
-constexpr size_t kStackBytes = 64 * 1024;
+constexpr size_t kStackBytes = size_t{64} * 1024;
 
 struct Crowd {
   std::atomic<int> arrived{0};

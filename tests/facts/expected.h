@@ -1,6 +1,7 @@
 // What must be seen now, as one line of JSON on standard output.
 #pragma once
 
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ class Expected {
 template <typename Objects>
 std::vector<const volatile void*> addresses_of(const Objects& objects) {
   std::vector<const volatile void*> result;
+  result.reserve(std::size(objects));
   for (const auto& object : objects) result.push_back(&object);
   return result;
 }

@@ -74,7 +74,7 @@ class MutexFacts(FactsCase):
             # Each was taken while others were held, or others while it was.
             self.assertEqual(facts["locks_known"], 200)
             for address in line["held"]:
-                self.assertEqual(facts.lock(address)["life"], 1)
+                self.assertEqual(facts.lock(address)["record_life"], 1)
 
     def test_mutex_recursive(self):
         for line in self.lines(play := self.play("mutex_recursive")):
@@ -175,7 +175,7 @@ class MutexLifeFacts(FactsCase):
             self.assert_holds(facts, line["holder"], *map(hold, line["held"]))
             record = facts.lock(line["lock"])
             self.assertIsNotNone(record, "a nested lock matters")
-            self.assertEqual((record["kind"], record["life"]), ("mutex", line["life"]))
+            self.assertEqual((record["kind"], record["record_life"]), ("mutex", line["life"]))
             self.assert_in_driver(record["first_mattered"])
 
     def test_mutex_destroyed(self):
@@ -184,8 +184,6 @@ class MutexLifeFacts(FactsCase):
     def test_mutex_freed(self):
         self.check_lives("mutex_freed")
 
-    def test_mutex_elsewhere(self):
-        self.check_lives("mutex_elsewhere")
 
     def test_mutex_contended(self):
         play = self.play("mutex_contended")

@@ -70,22 +70,6 @@ void mutex_freed() {
   std::free(memory);
 }
 
-// What another lock's death leaves behind does not count for a lock elsewhere.
-void mutex_elsewhere() {
-  Nest nest;
-  pthread_mutex_t first;
-  pthread_mutex_t second;
-  must(pthread_mutex_init(&first, nullptr) == 0);
-  nest.show(first, 1);
-  must(pthread_mutex_destroy(&first) == 0);
-  must(pthread_mutex_init(&second, nullptr) == 0);
-  nest.show(second, 1);
-  must(pthread_mutex_init(&first, nullptr) == 0);
-  nest.show(first, 2);
-  must(pthread_mutex_destroy(&first) == 0);
-  must(pthread_mutex_destroy(&second) == 0);
-}
-
 // What a lock's record counts: three waits, the last of them a long one.
 void mutex_contended() {
   pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
@@ -111,7 +95,6 @@ void mutex_contended() {
 constexpr Situation kSituations[] = {
     {"mutex_destroyed", mutex_destroyed},
     {"mutex_freed", mutex_freed},
-    {"mutex_elsewhere", mutex_elsewhere},
     {"mutex_contended", mutex_contended},
 };
 

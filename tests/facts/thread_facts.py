@@ -225,5 +225,6 @@ class AloneFacts(FactsCase):
     def test_alone_shared_mutex(self):
         self.check_between_processes("alone_shared_mutex", "mutex")
 
-    def test_alone_shared_reader(self):
-        self.check_between_processes("alone_shared_reader", "read")
+    def test_alone_shared_writer(self):
+        self.check_between_processes("alone_shared_writer", "write")
+

@@ -127,13 +127,23 @@ TEST(Ledger, FindsSlotsByTid) {
   EXPECT_EQ(ledger->find_tid(0), nullptr);
 }
 
-TEST(Ledger, ANeighbourInItsTurnDoesNotBlockGrowth) {
+TEST(Ledger, ATurnThatDoesNotComeIsGivenUp) {
   TestLedger ledger;
-  ledger->header().growing.store(1);  // stopped in the middle of it
+  ledger->header().growing.store(1);  // somebody is stopped in the middle of it
   EXPECT_EQ(ledger->claim_slot(), nullptr);
   EXPECT_EQ(ledger.counter(k_threads_without_slot), 1u);
   ledger->header().growing.store(0);
   EXPECT_NE(ledger->claim_slot(), nullptr);
+}
+
+TEST(Ledger, ATurnInsideOnesOwnIsGivenUpAtOnce) {
+  TestLedger ledger;
+  const GrowthTurn outer(ledger->growth());
+  ASSERT_TRUE(static_cast<bool>(outer));
+  for (int i = 0; i < 10'000; ++i) {  // waiting each time would take minutes
+    const GrowthTurn inner(ledger->growth());
+    ASSERT_FALSE(static_cast<bool>(inner));
+  }
 }
 
 }  // namespace
