@@ -184,7 +184,6 @@ class MutexLifeFacts(FactsCase):
     def test_mutex_freed(self):
         self.check_lives("mutex_freed")
 
-
     def test_mutex_contended(self):
         play = self.play("mutex_contended")
         line = self.first_line(play)

@@ -227,4 +227,3 @@ class AloneFacts(FactsCase):
 
     def test_alone_shared_writer(self):
         self.check_between_processes("alone_shared_writer", "write")
-
