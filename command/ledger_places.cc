@@ -125,6 +125,7 @@ std::vector<std::string> left_behind(const std::string& directory, pid_t pid) {
     return std::pair(a.when.tv_sec, a.when.tv_nsec) > std::pair(b.when.tv_sec, b.when.tv_nsec);
   });
   std::vector<std::string> paths;
+  paths.reserve(found.size());
   for (Found& one : found) paths.push_back(std::move(one.path));
   return paths;
 }

@@ -102,7 +102,9 @@ std::string why_not_watchable(const std::string& program) {
         continue;
     }
     if (reason.empty()) return "";
-    return (path == program ? "it " : "its interpreter " + path + " ") + reason;
+    std::string who = "it ";
+    if (path != program) who.assign("its interpreter ").append(path).append(" ");
+    return who.append(reason);
   }
   return "";
 }

@@ -59,9 +59,9 @@ const ThreadFact* Roster::by_handle(std::uint64_t pthread) const {
 }
 
 std::string Roster::name(const ThreadFact& thread) const {
-  if (!thread.name.empty()) return thread.name;
+  // A live thread may have been renamed without a call that we answer.
   const LiveThread* seen = live(thread.tid);
-  return seen == nullptr ? "" : seen->name;
+  return seen == nullptr || seen->name.empty() ? thread.name : seen->name;
 }
 
 bool Roster::is_gone(const ThreadFact& thread) const {

@@ -93,7 +93,6 @@ std::string_view state_word(char letter) {
     case 't':
       return "stopped by a debugger";
     case 'Z':
-      return "ended";
     case 'X':
       return "ended";
     case 'I':
