@@ -18,7 +18,6 @@ const void* module_of(void* address) {
 
 }  // namespace
 
-constinit bool libc_allocates = false;
 constinit std::uint64_t libc_blocks_end = 0;
 
 void recognize_allocator() {
@@ -27,7 +26,7 @@ void recognize_allocator() {
   void* const malloc_function = dlsym(RTLD_DEFAULT, "malloc");
   void* const size_function = dlsym(RTLD_NEXT, "malloc_usable_size");
   __asm__ volatile("" ::: "memory");  // dlsym must not become a tail call
-  libc_allocates = freeing == libc && module_of(malloc_function) == libc;
+  const bool libc_allocates = freeing == libc && module_of(malloc_function) == libc;
   libc_blocks_end = libc_allocates ? ~std::uint64_t{0} : 0;
   if (size_function != nullptr && module_of(size_function) == freeing) {
     usable_size.store(reinterpret_cast<UsableSize>(size_function), std::memory_order_relaxed);
@@ -37,7 +36,7 @@ void recognize_allocator() {
 std::uint64_t block_size(void* p) {
   constexpr std::uint64_t kHeader = sizeof(std::uint64_t);
   if (p == nullptr) return 0;
-  if (libc_allocates) return libc_chunk_size(p) - kHeader;
+  if (libc_blocks_end != 0) return libc_chunk_size(p) - kHeader;
   if (const UsableSize size = usable_size.load(std::memory_order_relaxed)) return size(p);
   return kPage - reinterpret_cast<std::uint64_t>(p) % kPage;
 }

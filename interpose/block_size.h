@@ -13,7 +13,6 @@ namespace impasse {
 // libc's own malloc writes a block's size in the word before it. Other allocators: their
 // malloc_usable_size, if they have one, is asked for blocks whose first two pages are marked;
 // larger ones of theirs are not searched to the end.
-extern constinit bool libc_allocates;
 // Addresses from 1 up to this one have libc's size before them: all or none.
 extern constinit std::uint64_t libc_blocks_end __attribute__((visibility("hidden")));
 
