@@ -23,7 +23,7 @@ Plan plan(const Geometry& g) {
       {0, kSlotStride, g.slots},          {0, sizeof(std::uint64_t), std::bit_ceil(2 * g.slots)},
       {0, sizeof(LockRecord), g.locks},   {0, sizeof(std::uint64_t), places},
       {0, sizeof(std::uint64_t), places}, {0, sizeof(Departure), g.departures},
-      {0, kPage, g.deep_bytes / kPage},
+      {0, kPage, g.deep_bytes / kPage},   {0, sizeof(Incident), g.incidents},
   };
   Plan result{};
   std::uint64_t offset = kPage;  // the header's

@@ -24,10 +24,11 @@ struct Geometry {
   unsigned set_levels;
   std::uint64_t departures;
   std::uint64_t deep_bytes;
+  std::uint64_t incidents;
 };
-inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5, 4'096, std::uint64_t{256} << 20};
+inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5, 4'096, std::uint64_t{256} << 20, 64};
 // Where address space is short (ulimit -v).
-inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4, 256, std::uint64_t{8} << 20};
+inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4, 256, std::uint64_t{8} << 20, 16};
 
 struct ProcessFacts {
   std::uint32_t pid;
@@ -82,6 +83,10 @@ class Ledger {
   std::uint64_t lock_capacity() const { return header_->region[kLocks].capacity; }
   Departure& departure(std::uint64_t number) const { return departures_[number]; }
   std::uint64_t departure_capacity() const { return header_->region[kDepartures].capacity; }
+  Incident& incident(std::uint64_t number) const {
+    return *at<Incident>(header_->region[kIncidents].offset + number * sizeof(Incident));
+  }
+  std::uint64_t incident_capacity() const { return header_->region[kIncidents].capacity; }
   const Growth& growth() const { return growth_; }
 
  private:

@@ -26,7 +26,7 @@
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 1;
+inline constexpr std::uint32_t kLedgerVersion = 2;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
@@ -139,6 +139,30 @@ struct DeepHold {
 };
 static_assert(sizeof(DeepHold) == 32);
 
+// A rule that was broken, told by the thread that broke it, with as much of its stack as a report
+// needs: the thread goes on, so it has to be copied at once.
+inline constexpr std::size_t kIncidentStackBytes = 15 * 1024;
+struct alignas(kPage) Incident {
+  std::atomic<std::uint32_t> stage;  // an IncidentStage
+  std::uint32_t kind;                // a MisuseKind
+  std::uint32_t lock_kind;
+  std::uint32_t tid;
+  std::uint32_t other;   // tid of the holder, where it is somebody else
+  std::uint32_t shared;  // the lock was asked for in order to read
+  std::uint64_t lock;
+  std::uint64_t site;  // program counter of the call
+  std::uint64_t when_ns;
+  std::uint64_t held_site;   // where the holder took it: as Hold::site; 0: not known
+  std::uint64_t held_stamp;  // as Hold::stamp
+  std::uint64_t registers[kSavedRegisters];
+  std::uint64_t stack_start;  // address of the first copied byte
+  std::uint64_t stack_bytes;
+  std::uint8_t stack[kIncidentStackBytes];
+};
+static_assert(sizeof(Incident) == 4 * kPage);
+
+enum IncidentStage : std::uint32_t { kIncidentFree, kIncidentBeingWritten, kIncidentTold };
+
 enum Counter : unsigned {
 #define IMPASSE_COUNTER(name, text) k_##name,
 #include "detector/counters.def"
@@ -160,6 +184,7 @@ enum RegionName : unsigned {
   kKnownOrders,  // u64 places of a SeenSet: order hashes
   kDepartures,   // Departure
   kDeepHolds,    // pages for tables of DeepHold
+  kIncidents,    // Incident
   kRegions
 };
 
@@ -190,12 +215,24 @@ struct LedgerHeader {
   alignas(64) std::atomic<std::uint64_t> free_lock;
   std::atomic<std::uint64_t> locks_used;
   std::atomic<std::uint64_t> departures_used;  // places ever used
+  std::atomic<std::uint64_t> incidents_used;   // likewise
   std::atomic<std::uint64_t> deep_used;        // bytes ever carved
   std::atomic<std::uint64_t> lock_index_levels;
   std::atomic<std::uint64_t> known_orders_levels;
   std::atomic<std::uint64_t> deep_free[32];  // per size class: change count << 32 | page number + 1
   alignas(64) std::atomic<std::uint64_t> counters[64];
+
+  // Written by our own thread, and by `impasse dump` from outside.
+  alignas(64) std::atomic<std::uint64_t> findings;  // reported so far
+  // A wish for a report of all threads: its number << 8 | request_flag. The answer stands in a file
+  // beside the ledger (".dump") when `answered` has the same number.
+  std::atomic<std::uint64_t> request;
+  std::atomic<std::uint64_t> answered;  // number << 8 | 1 when there is a file
 };
+
+namespace request_flag {
+inline constexpr std::uint64_t kRunningStacks = 1;
+}  // namespace request_flag
 static_assert(sizeof(LedgerHeader) <= kPage);
 static_assert(kCounters <= 64);
 static_assert(static_cast<unsigned>(kRegions) <= 16);

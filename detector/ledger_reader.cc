@@ -22,7 +22,7 @@ using raw::word;
 
 class Reader {
  public:
-  explicit Reader(LedgerSource& source) : source_(source) {}
+  Reader(LedgerSource& source, const LedgerParts& parts) : source_(source), parts_(parts) {}
   LedgerReading take();
 
  private:
@@ -51,6 +51,7 @@ class Reader {
   };
 
   LedgerSource& source_;
+  const LedgerParts parts_;
   LedgerReading reading_;
   Snapshot& snapshot_ = reading_.snapshot;
   Fixed header_{};
@@ -113,6 +114,7 @@ bool Reader::check_regions() {
       {"known orders", sizeof(std::uint64_t), kMostLedgerBytes, false},
       {"departed holds", sizeof(Departure), kMostDepartures, false},
       {"deep holds", kPage, kMostLedgerBytes / kPage, false},
+      {"incidents", sizeof(Incident), kMostIncidents, false},
   };
   if (header_.total_bytes > kMostLedgerBytes)
     return fail("damaged: it claims to be larger than any ledger is");
@@ -288,7 +290,7 @@ bool Reader::read_locks() {
 LedgerReading Reader::take() {
   // The clock is read last as well: nothing in the snapshot is younger than it.
   if (read_header() && read_changing_header() && read_threads() && read_departures() &&
-      read_locks()) {
+      (!parts_.locks || read_locks())) {
     read_changing_header();
   }
   if (!reading_.problem.empty()) reading_.snapshot = {};
@@ -297,8 +299,8 @@ LedgerReading Reader::take() {
 
 }  // namespace
 
-LedgerReading read_ledger(LedgerSource& source) {
-  return Reader(source).take();
+LedgerReading read_ledger(LedgerSource& source, const LedgerParts& parts) {
+  return Reader(source, parts).take();
 }
 
 }  // namespace impasse

@@ -30,6 +30,7 @@ class LedgerSource {
 inline constexpr std::uint64_t kMostSlots = 1u << 17;
 inline constexpr std::uint64_t kMostLocks = 1u << 22;
 inline constexpr std::uint64_t kMostDepartures = 1u << 17;
+inline constexpr std::uint64_t kMostIncidents = 1u << 12;
 inline constexpr std::uint64_t kMostLedgerBytes = std::uint64_t{1} << 36;
 // More than a snapshot keeps; what is left out is counted in it.
 inline constexpr std::size_t kMostHoldsKept = 1u << 20;
@@ -44,6 +45,11 @@ struct LedgerReading {
   Snapshot snapshot;
 };
 
-LedgerReading read_ledger(LedgerSource& source);
+// What of a ledger is wanted.
+struct LedgerParts {
+  bool locks = true;  // the records of locks: there may be a million
+};
+
+LedgerReading read_ledger(LedgerSource& source, const LedgerParts& parts = {});
 
 }  // namespace impasse

@@ -182,6 +182,7 @@ void SlotReader::read_wait(const Look& seen, ThreadFact& thread) {
 // What is written once in a thread's life, or counts: the last look's bytes are as good as any.
 void SlotReader::read_rest(const Look& last, ThreadFact& thread) {
   thread.tid = last.tid;
+  thread.state = last.state;
   thread.life = static_cast<ThreadLife>(last.life);
   thread.thread = word(page_, offsetof(ThreadSlot, thread));
   thread.contended = word(page_, offsetof(ThreadSlot, contended));

@@ -48,6 +48,7 @@ struct WaitFact {
 
 struct ThreadFact {
   std::uint64_t slot = 0;
+  std::uint64_t state = 0;  // ThreadSlot::state: the same in two looks, the same holds (INV-HOLD-2)
   std::uint32_t tid = 0;
   ThreadLife life = ThreadLife::kLive;
   // It went on while it was looked at: `holds` are those that were there in every look, newer ones

@@ -4,11 +4,19 @@
 #include <cstring>
 
 #include "detector/departures.h"
+#include "detector/incidents.h"
+#include "detector/own_ledger.h"
+#include "detector/wait_scan.h"
 
 namespace impasse {
 namespace {
 
 constexpr std::uint64_t kPauseNs = 60'000'000;
+constexpr std::uint64_t kShortPauseNs = 20'000'000;
+// Waits that are old news are looked at so often ...
+constexpr std::uint64_t kLookEveryNs = 500'000'000;
+// ... and looking takes no more than this part of the time.
+constexpr std::uint64_t kLeastRestPerLook = 20;
 constexpr std::uint64_t kReapEveryNs = 5'000'000'000;
 constexpr std::uint64_t kSlotsATurn = 256;
 
@@ -19,7 +27,7 @@ bool is_live(const ThreadSlot& slot) {
 }  // namespace
 
 std::uint64_t Watchdog::pause_ns() const {
-  return kPauseNs;
+  return soon_ ? std::clamp(kLeastRestPerLook * look_cost_ns_, kShortPauseNs, kPauseNs) : kPauseNs;
 }
 
 void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
@@ -31,6 +39,39 @@ void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
   if (now_ns >= next_reap_ns_) {
     next_reap_ns_ = now_ns + kReapEveryNs;
     reap(now_ns);
+  }
+  collect_incidents();
+  look_for_trouble(now_ns);
+}
+
+void Watchdog::collect_incidents() {
+  Incidents incidents(ledger_);
+  if (sink_ == nullptr || !incidents.any()) return;
+  incidents.each([this](const Incident& incident) { sink_->tell(incident); });
+}
+
+void Watchdog::look_for_trouble(std::uint64_t now_ns) {
+  soon_ = false;
+  if (sink_ == nullptr) return;
+  const WaitScan scan = scan_waits(ledger_, clock_.units());
+  const bool pressing = scan.young != 0 || findings_.wants_second_look();
+  soon_ = scan.waits != 0 && pressing;
+  const std::uint64_t rest = pressing ? 0 : kLookEveryNs;
+  const bool departed = ledger_.header().departures_used.load(std::memory_order_relaxed) != 0;
+  if ((scan.waits == 0 && !departed) ||
+      now_ns < last_look_ns_ + std::max(rest, kLeastRestPerLook * look_cost_ns_)) {
+    return;
+  }
+  last_look_ns_ = now_ns;
+
+  const LedgerReading reading = read_own_ledger(ledger_);
+  if (!reading.problem.empty()) return;
+  const auto tellings = findings_.look(reading.snapshot, probe_.lock);
+  look_cost_ns_ = probe_.monotonic_ns() - now_ns;
+  soon_ = scan.young != 0 || findings_.wants_second_look();
+  sink_->suspect(findings_.suspects());
+  for (const Telling& telling : tellings) {
+    if (!sink_->tell(telling, reading.snapshot)) findings_.not_told(telling.finding);
   }
 }
 

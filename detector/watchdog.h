@@ -1,27 +1,48 @@
-// One turn of the watchdog: what it keeps up to date in the ledger. Knows no thread, no clock, no
-// file: they are handed to it.
+// One turn of the watchdog: what it keeps up to date in the ledger, and when it looks for trouble.
+// Knows no thread, no clock, no file, no stack: they are handed to it.
 #pragma once
 
 #include <cstdint>
 
 #include "detector/clock.h"
+#include "detector/findings.h"
 #include "detector/ledger.h"
 
 namespace impasse {
 
-// What the watchdog may ask about a thread of the process.
-struct ThreadProbe {
+// What the watchdog may ask about the process.
+struct ProcessProbe {
   bool (*alive)(std::uint32_t tid);
   // The name as the kernel has it, 0-terminated. False: not to be had.
   bool (*name)(std::uint32_t tid, char (&text)[kNameBytes]);
+  LockProbe lock;
+  std::uint64_t (*monotonic_ns)();
+};
+
+// Where findings go.
+class FindingSink {
+ public:
+  // False: the facts have changed since the snapshot, or it could not be told; it comes again.
+  virtual bool tell(const Telling& telling, const Snapshot& snapshot) = 0;
+  // A rule that was broken; what it refers to lives as long as the call.
+  virtual void tell(const Incident& incident) = 0;
+  // Others wait behind these threads, not for long yet: what they do now is worth remembering.
+  virtual void suspect(const std::vector<std::uint32_t>& tids) = 0;
+
+ protected:
+  ~FindingSink() = default;
 };
 
 class Watchdog {
  public:
-  Watchdog(Ledger& ledger, const ThreadProbe& probe)
+  // `sink` null: nothing is looked for.
+  Watchdog(Ledger& ledger, const ProcessProbe& probe, const Thresholds& thresholds,
+           FindingSink* sink)
       : ledger_(ledger),
         probe_(probe),
-        clock_(published_tick.value.load(std::memory_order_relaxed)) {}
+        sink_(sink),
+        clock_(published_tick.value.load(std::memory_order_relaxed)),
+        findings_(thresholds) {}
 
   // `intended_ns`: how long it meant to sleep before this turn.
   void turn(std::uint64_t now_ns, std::uint64_t intended_ns);
@@ -31,12 +52,19 @@ class Watchdog {
  private:
   void learn_names();
   void reap(std::uint64_t now_ns);
+  void look_for_trouble(std::uint64_t now_ns);
+  void collect_incidents();
 
   Ledger& ledger_;
-  ThreadProbe probe_;
+  ProcessProbe probe_;
+  FindingSink* sink_;
   RunningClock clock_;
+  Findings findings_;
   std::uint64_t next_reap_ns_ = 0;
   std::uint64_t next_slot_ = 0;  // where learn_names() goes on
+  bool soon_ = false;            // somebody began to wait lately
+  std::uint64_t last_look_ns_ = 0;
+  std::uint64_t look_cost_ns_ = 0;
 };
 
 }  // namespace impasse

@@ -17,6 +17,7 @@
 #include "detector/wait.h"
 #include "interpose/current.h"
 #include "interpose/lock_kinds.h"
+#include "interpose/misuse.h"
 #include "interpose/real.h"
 #include "interpose/registers.h"
 #include "interpose/session.h"
@@ -45,8 +46,9 @@ LockRecord* note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock,
 void note_long_wait(const ThreadSlot& slot, LockRecord& record, std::uint32_t ticks);
 // The previous holder of a robust mutex died holding it, and that has been told.
 void note_owner_dead(std::uint64_t lock);
-// `owner` (0: unknown) or somebody else holds what this thread has just released.
-void release_for_another(std::uint64_t lock, std::uint32_t owner);
+// `owner` (0: unknown) or somebody else holds what this thread has just released, at `site`.
+void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner,
+                         std::uint64_t site);
 
 // The thread's slot, with room for one more hold: beyond its places that takes a ledger.
 inline ThreadSlot* roomy_slot() {
@@ -76,7 +78,11 @@ inline void settle(ThreadSlot& slot, std::uint64_t lock, int answer) {
   if (acquired(answer)) {
     stack.take_again(lock, tick_now());
   } else {
+    const Hold* const intent = answer == EDEADLK ? stack.find(lock) : nullptr;
+    const std::uint64_t site = intent == nullptr ? 0 : intent->site.load(std::memory_order_relaxed);
     stack.remove(lock);
+    if (site != 0)
+      note_refusal(static_cast<std::uint8_t>(site >> kTraitShift), lock, site & kSiteMask);
   }
   if (answer == EOWNERDEAD) note_owner_dead(lock);
 }
@@ -103,6 +109,8 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
                   hold_phase::kHeld);
     if (record != nullptr && tick_now() != tick) note_long_wait(*slot, *record, tick_now() - tick);
     if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
+  } else if (answer == EDEADLK) {
+    note_refusal(kTraits, address_of(lock), from.pc);
   }
   return answer;
 }
@@ -162,10 +170,14 @@ template <typename Kind, auto& kReal>
   HoldStack stack(*slot, ledger());
   if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0) stack.read_mail();
   if (stack.remove(address_of(lock))) return real::call(kReal)(lock);
+  const auto site = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
   const std::uint32_t owner = Kind::owner(lock);
+  const bool was_free = Kind::is_plainly_free(lock);
   const int answer = real::call(kReal)(lock);
-  if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed)) {
-    release_for_another(address_of(lock), owner);
+  if (was_free && answer == 0) {
+    note_misuse({MisuseKind::kUnlockOfFree, Kind::kKind, address_of(lock), site});
+  } else if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed)) {
+    release_for_another(address_of(lock), Kind::kKind, owner, site);
   }
   return answer;
 }

@@ -152,6 +152,10 @@ bool reserve_ledger_memory(void* start, std::size_t bytes) {
   return true;
 }
 
+const char* ledger_file() {
+  return placement.path[0] == '\0' ? nullptr : placement.path;
+}
+
 void remove_ledger_file() {
   if (placement.path[0] == '\0' || placement.owner != static_cast<int>(syscall(SYS_getpid))) return;
   unlink(placement.path);

@@ -26,6 +26,8 @@ void leave_ledger_memory(void* base, std::size_t bytes);
 // A Reserve: makes a page-aligned part of the mapping safe to write.
 bool reserve_ledger_memory(void* start, std::size_t bytes);
 
+// The file's path; null: there is none.
+const char* ledger_file();
 // Removes the file, if this process made one.
 void remove_ledger_file();
 // The file that this very process made before it called exec.

@@ -36,6 +36,10 @@ struct MutexKind {
   static std::uint32_t owner(const Lock* m) {
     return static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED));
   }
+  // A plain mutex that nobody has: unlocking it breaks it.
+  static bool is_plainly_free(const Lock* m) {
+    return m->__data.__kind == PTHREAD_MUTEX_TIMED_NP && !looks_taken(m) && owner(m) == 0;
+  }
   // A recursive mutex that its holder has taken more than once.
   static bool has_levels(const Lock* m) { return m->__data.__count > 1; }
   // A further level of a recursive mutex that this thread has.
@@ -53,6 +57,7 @@ struct RwlockKind {
   }
   static bool taken_again(const Lock*, std::uint32_t) { return false; }
   static bool has_levels(const Lock*) { return false; }
+  static bool is_plainly_free(const Lock*) { return false; }
 
  protected:
   // glibc's word: bit 0 write phase, bit 1 a writer has it, bit 2 readers wait, from bit 3 the
@@ -85,6 +90,7 @@ struct SpinKind {
   static bool taken_again(const volatile int*, std::uint32_t) { return false; }
   static std::uint32_t owner(const volatile int*) { return 0; }  // nobody wrote it down
   static bool has_levels(const volatile int*) { return false; }
+  static bool is_plainly_free(const volatile int*) { return false; }
 };
 
 }  // namespace impasse

@@ -18,6 +18,10 @@ IMPASSE_ANSWER(int, pthread_mutex_init, (pthread_mutex_t * m, const pthread_mute
 }
 
 IMPASSE_ANSWER(int, pthread_mutex_destroy, (pthread_mutex_t * m)) {
+  if (MutexKind::is_taken(m)) [[unlikely]] {
+    note_misuse({MisuseKind::kDestroyWhileHeld, LockKind::kMutex, address_of(m),
+                 IMPASSE_CALL_SITE.pc, MutexKind::owner(m)});
+  }
   return lock_destroyed(address_of(m), real::call(real::pthread_mutex_destroy)(m));
 }
 

@@ -18,6 +18,10 @@ IMPASSE_ANSWER(int, pthread_rwlock_init, (pthread_rwlock_t * l, const pthread_rw
 }
 
 IMPASSE_ANSWER(int, pthread_rwlock_destroy, (pthread_rwlock_t * l)) {
+  if (WriteKind::is_taken(l)) [[unlikely]] {
+    note_misuse({MisuseKind::kDestroyWhileHeld, LockKind::kRwlock, address_of(l),
+                 IMPASSE_CALL_SITE.pc, RwlockKind::owner(l)});
+  }
   return lock_destroyed(address_of(l), real::call(real::pthread_rwlock_destroy)(l));
 }
 

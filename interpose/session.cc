@@ -21,12 +21,14 @@
 #include "detector/lock_table.h"
 #include "detector/page_filter.h"
 #include "interpose/block_size.h"
+#include "interpose/companions.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
 #include "interpose/thread_life.h"
-#include "interpose/watchdog_thread.h"
 
 namespace impasse {
+
+constinit Companions companions;
 
 thread_local constinit ThreadSlot* current_slot __attribute__((tls_model("initial-exec"))) =
     nullptr;
@@ -291,7 +293,9 @@ void begin_watching() {
     clear_slot(solo_slot);
   }
   unpack(the_ledger);
-  if (!start_watchdog(the_ledger)) the_ledger.count(k_watchdog_missing);
+  if (companions.start != nullptr && !companions.start(the_ledger)) {
+    the_ledger.count(k_watchdog_missing);
+  }
 }
 
 void end_session() {
@@ -383,7 +387,7 @@ void after_fork_in_child() {
     disown_ledger_file();
     live_ledger.store(nullptr, std::memory_order_relaxed);
     begun.store(false, std::memory_order_relaxed);
-    forget_watchdog();
+    if (companions.forget != nullptr) companions.forget();
     forget_thread_count();
     clear_slot(solo_slot);
     if (luggage != nullptr && current_slot != nullptr) move_facts(solo_slot, luggage->own);

@@ -7,9 +7,9 @@
 #include <new>
 
 #include "detector/departures.h"
+#include "interpose/companions.h"
 #include "interpose/current.h"
 #include "interpose/session.h"
-#include "interpose/watchdog_thread.h"
 
 namespace impasse {
 namespace {
@@ -35,7 +35,9 @@ void at_thread_end(void* round) {
     here->leave_tid(slot->tid.load(std::memory_order_relaxed));
     here->release_slot(*slot);
   }
-  if (threads.fetch_sub(1, std::memory_order_acq_rel) == 1) dismiss_watchdog();
+  if (threads.fetch_sub(1, std::memory_order_acq_rel) == 1 && companions.dismiss != nullptr) {
+    companions.dismiss();
+  }
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "report/ages.h"
 
 #include <array>
+#include <chrono>
 #include <cstdio>
-#include <ctime>
 
 namespace impasse::report {
 namespace {
@@ -24,16 +24,22 @@ std::string two(std::uint64_t ns, std::uint64_t unit, const char* suffix, std::u
          suffix_below;
 }
 
-std::string formatted(std::uint64_t wall_ns, const char* format, const char* end) {
-  const auto seconds = static_cast<std::time_t>(wall_ns / kSecond);
-  std::tm parts{};
-  if (gmtime_r(&seconds, &parts) == nullptr) return "?";
-  std::array<char, 64> text{};
-  const std::size_t bytes = std::strftime(text.data(), text.size(), format, &parts);
-  std::array<char, 16> milliseconds{};
-  std::snprintf(milliseconds.data(), milliseconds.size(), ".%03u",
-                static_cast<unsigned>(wall_ns % kSecond / kMillisecond));
-  return std::string(text.data(), bytes) + milliseconds.data() + end;
+// By the calendar's rules alone: libc's functions read the time zone, under a lock and with the
+// program's malloc.
+std::string formatted(std::uint64_t wall_ns, char between, const char* end) {
+  using namespace std::chrono;
+  const sys_time<nanoseconds> moment{nanoseconds(wall_ns)};
+  const auto day = floor<days>(moment);
+  const year_month_day date(day);
+  const hh_mm_ss time(floor<milliseconds>(moment - day));
+  std::array<char, 48> text{};
+  std::snprintf(
+      text.data(), text.size(), "%04d-%02u-%02u%c%02u:%02u:%02u.%03u%s",
+      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      static_cast<unsigned>(date.day()), between, static_cast<unsigned>(time.hours().count()),
+      static_cast<unsigned>(time.minutes().count()), static_cast<unsigned>(time.seconds().count()),
+      static_cast<unsigned>(time.subseconds().count()), end);
+  return text.data();
 }
 
 }  // namespace
@@ -48,10 +54,10 @@ std::string duration(std::uint64_t ns) {
 }
 
 std::string wall_time(std::uint64_t wall_ns) {
-  return formatted(wall_ns, "%Y-%m-%d %H:%M:%S", " UTC");
+  return formatted(wall_ns, ' ', " UTC");
 }
 std::string iso_time(std::uint64_t wall_ns) {
-  return formatted(wall_ns, "%Y-%m-%dT%H:%M:%S", "Z");
+  return formatted(wall_ns, 'T', "Z");
 }
 
 Ages::Ages(const Facts& facts)

@@ -10,7 +10,9 @@ namespace impasse::report {
 
 void JsonWriter::next(std::string_view key) {
   if (!first_) out_ += ',';
-  if (depth_ != 0) {
+  if (row_ != 0 && depth_ >= row_) {
+    if (!first_) out_ += ' ';
+  } else if (depth_ != 0) {
     out_ += '\n';
     out_.append(std::size_t{2} * depth_, ' ');
   }
@@ -27,9 +29,16 @@ void JsonWriter::begin(std::string_view key, char bracket) {
   first_ = true;
 }
 
+void JsonWriter::begin_row(std::string_view key) {
+  begin(key, '{');
+  if (row_ == 0) row_ = depth_;
+}
+
 void JsonWriter::end(char bracket) {
+  const bool in_row = row_ != 0;
   --depth_;
-  if (!first_) {
+  if (depth_ < row_) row_ = 0;
+  if (!first_ && !in_row) {
     out_ += '\n';
     out_.append(std::size_t{2} * depth_, ' ');
   }

@@ -14,6 +14,8 @@ class JsonWriter {
  public:
   // Inside an object `key` comes first, in an array it is empty.
   void begin_object(std::string_view key = {}) { begin(key, '{'); }
+  // It and everything in it stands on one line.
+  void begin_row(std::string_view key = {});
   void end_object() { end('}'); }
   void begin_array(std::string_view key = {}) { begin(key, '['); }
   void end_array() { end(']'); }
@@ -34,6 +36,7 @@ class JsonWriter {
 
   std::string out_;
   unsigned depth_ = 0;
+  unsigned row_ = 0;  // depth of the object that stands on one line; 0: none
   bool first_ = true;
 };
 

@@ -7,18 +7,16 @@
 // Prints "stuck: TID TID", the threads "transfer" and "auditor", once both are blocked, and stays
 // so.
 //   --repaired    both take the locks in the same order: ends with 0
-#include <unistd.h>
-
+//   --stamp       prints "blocking: SECONDS", the time of day at which the later one asked
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <barrier>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <mutex>
-#include <string_view>
-#include <thread>
 
-#include "blocked_thread.h"
+#include "sample.h"
 
 std::mutex accounts_mutex;
 std::mutex audit_mutex;
@@ -29,16 +27,26 @@ constexpr int kRepairedRounds = 1000;
 long balance = 0;
 long audited = 0;
 
-[[gnu::noinline]] void transfer_money(std::barrier<>& both_hold_one) {
+using Stamp = std::atomic<std::int64_t>;
+
+[[gnu::noinline]] void stamp_now(Stamp& stamp) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  stamp = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+[[gnu::noinline]] void transfer_money(std::barrier<>& both_hold_one, Stamp& asked) {
   std::lock_guard accounts(accounts_mutex);
   both_hold_one.arrive_and_wait();
+  stamp_now(asked);
   std::lock_guard audit(audit_mutex);
   ++balance;
 }
 
-[[gnu::noinline]] void write_audit(std::barrier<>& both_hold_one) {
+[[gnu::noinline]] void write_audit(std::barrier<>& both_hold_one, Stamp& asked) {
   std::lock_guard audit(audit_mutex);
   both_hold_one.arrive_and_wait();
+  stamp_now(asked);
   std::lock_guard accounts(accounts_mutex);
   ++audited;
 }
@@ -57,43 +65,30 @@ long audited = 0;
 
 namespace {
 
-int run_stuck() {
+[[noreturn]] void run_stuck(const samples::Arguments& arguments, bool stamps) {
   std::barrier<> both_hold_one(2);
-  std::array<std::atomic<pid_t>, 2> tids{};
-  std::thread transfer([&] {
-    pthread_setname_np(pthread_self(), "transfer");
-    tids[0] = gettid();
-    transfer_money(both_hold_one);
-  });
-  std::thread auditor([&] {
-    pthread_setname_np(pthread_self(), "auditor");
-    tids[1] = gettid();
-    write_audit(both_hold_one);
-  });
-  const bool stuck = samples::wait_until([&] {
-    return samples::is_blocked_on(tids[0], &audit_mutex, sizeof audit_mutex) &&
-           samples::is_blocked_on(tids[1], &accounts_mutex, sizeof accounts_mutex);
-  });
-  if (!stuck) {
-    std::fputs("the threads do not block on each other's mutex\n", stderr);
-    std::_Exit(3);
+  std::array<Stamp, 2> asked{};
+  samples::Actor transfer("transfer", [&] { transfer_money(both_hold_one, asked[0]); });
+  samples::Actor auditor("auditor", [&] { write_audit(both_hold_one, asked[1]); });
+  const auto stuck = [&] {
+    return transfer.is_blocked_on(audit_mutex) && auditor.is_blocked_on(accounts_mutex);
+  };
+  if (stamps) {
+    if (!samples::wait_until(stuck)) samples::not_as_claimed("it does not get stuck");
+    const std::int64_t formed = std::max(asked[0].load(), asked[1].load());
+    std::printf("blocking: %.6f\n", static_cast<double>(formed) / 1e9);
+    std::fflush(stdout);
   }
-  std::printf("stuck: %d %d\n", tids[0].load(), tids[1].load());
-  std::fflush(stdout);
-  transfer.join();
-  auditor.join();
-  return 1;
+  samples::stay_stuck_when(arguments, stuck, {&transfer, &auditor});
 }
 
 int run_repaired() {
   std::barrier<> start(2);
-  std::thread transfer([&] {
-    pthread_setname_np(pthread_self(), "transfer");
+  samples::Actor transfer("transfer", [&] {
     start.arrive_and_wait();
     for (int round = 0; round < kRepairedRounds; ++round) transfer_money_in_order();
   });
-  std::thread auditor([&] {
-    pthread_setname_np(pthread_self(), "auditor");
+  samples::Actor auditor("auditor", [&] {
     start.arrive_and_wait();
     for (int round = 0; round < kRepairedRounds; ++round) write_audit_in_order();
   });
@@ -105,8 +100,10 @@ int run_repaired() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 1) return run_stuck();
-  if (argc == 2 && std::string_view(argv[1]) == "--repaired") return run_repaired();
-  std::fprintf(stderr, "usage: %s [--repaired]\n", argv[0]);
-  return 2;
+  samples::Arguments arguments(argc, argv, "[--repaired] [--stamp]");
+  const bool repaired = arguments.flag("--repaired");
+  const bool stamps = arguments.flag("--stamp");
+  arguments.no_more();
+  if (repaired) return run_repaired();
+  run_stuck(arguments, stamps);
 }

@@ -29,30 +29,42 @@ inline sockaddr_in loopback_address(std::uint16_t port) {
   return address;
 }
 
-class SilentPeer {
+class LoopbackListener {
  public:
-  SilentPeer() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  LoopbackListener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address = loopback_address(0);
     socklen_t size = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (listener_ < 0 || bind(listener_, generic, size) != 0 || listen(listener_, 8) != 0 ||
-        getsockname(listener_, generic, &size) != 0) {
+    if (fd_ < 0 || bind(fd_, generic, size) != 0 || listen(fd_, 8) != 0 ||
+        getsockname(fd_, generic, &size) != 0) {
       give_up("cannot listen on 127.0.0.1");
     }
     port_ = ntohs(address.sin_port);
-    thread_ = std::thread(&SilentPeer::serve_one, this);
   }
+  ~LoopbackListener() { close(fd_); }
+
+  LoopbackListener(const LoopbackListener&) = delete;
+  LoopbackListener& operator=(const LoopbackListener&) = delete;
+
+  int fd() const { return fd_; }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+};
+
+class SilentPeer {
+ public:
+  SilentPeer() { thread_ = std::thread(&SilentPeer::serve_one, this); }
 
   // Returns once the client has hung up.
-  ~SilentPeer() {
-    thread_.join();
-    close(listener_);
-  }
+  ~SilentPeer() { thread_.join(); }
 
   SilentPeer(const SilentPeer&) = delete;
   SilentPeer& operator=(const SilentPeer&) = delete;
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return listener_.port(); }
 
   // Whether a request has arrived: from then on somebody waits for an answer.
   bool was_asked() const { return connection_.load() >= 0; }
@@ -64,7 +76,7 @@ class SilentPeer {
  private:
   void serve_one() {
     pthread_setname_np(pthread_self(), "peer");
-    const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int connection = accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) give_up("accept");
     char request[256];
     if (recv(connection, request, sizeof request, 0) <= 0) give_up("recv");
@@ -75,8 +87,7 @@ class SilentPeer {
     close(connection);
   }
 
-  int listener_;
-  std::uint16_t port_ = 0;
+  LoopbackListener listener_;
   std::atomic<int> connection_{-1};
   std::thread thread_;
 };

@@ -35,6 +35,14 @@ std::string plain_path(std::string_view written) {
   return path;
 }
 
+// "fe:01" as one number.
+std::uint64_t device_number(std::string_view written) {
+  std::uint64_t major = 0;
+  std::uint64_t minor = 0;
+  if (!number(take_until(written, ':'), 16, major) || !number(written, 16, minor)) return 0;
+  return major << 32 | minor;
+}
+
 }  // namespace
 
 bool parse_maps_line(std::string_view line, MapsLine& parsed) {
@@ -58,14 +66,25 @@ std::string_view Module::name() const {
   return std::string_view(path).substr(path.rfind('/') + 1);
 }
 
+bool Module::same_file(const Module& other) const {
+  return base == other.base && end == other.end && inode == other.inode && device == other.device &&
+         deleted == other.deleted && path == other.path;
+}
+
 Modules Modules::from_maps(std::string_view maps) {
   Modules result;
   std::string_view path;  // of the module that the last lines belonged to
   std::uint64_t last_offset = 0;
   while (!maps.empty()) {
     MapsLine line;
-    if (!parse_maps_line(take_until(maps, '\n'), line) || line.path.empty()) continue;
-    const bool file = line.path.front() == '/';
+    if (!parse_maps_line(take_until(maps, '\n'), line)) continue;
+    Mapping& mapping = result.mappings_.emplace_back();
+    mapping.start = line.start;
+    mapping.end = line.end;
+    mapping.readable = line.permissions[0] == 'r';
+    mapping.writable = line.permissions[1] == 'w';
+    mapping.executable = line.permissions[2] == 'x';
+    const bool file = line.path.starts_with('/');
     // [vdso] has code, the other bracketed areas ([heap], [stack], [anon:…]) are memory.
     if (!file && line.path != "[vdso]") continue;
     // The parts of one file follow each other with growing offsets, memory in between or not; a
@@ -77,26 +96,60 @@ Modules Modules::from_maps(std::string_view maps) {
       if (module.deleted) written.remove_suffix(kDeleted.size());
       module.path = plain_path(written);
       module.base = line.start;
+      module.device = device_number(line.device);
+      module.inode = line.inode;
+      module.from_its_start = line.offset == 0;
       result.modules_.push_back(std::move(module));
     }
     path = line.path;
     last_offset = line.offset;
-    result.modules_.back().end = line.end;
-    result.ranges_.push_back({line.start, line.end, result.modules_.size() - 1});
+    Module& module = result.modules_.back();
+    module.end = line.end;
+    module.executable |= mapping.executable;
+    mapping.module = result.modules_.size() - 1;
   }
-  std::sort(result.ranges_.begin(), result.ranges_.end(),
-            [](const Range& a, const Range& b) { return a.start < b.start; });
+  result.sort_mappings();
   return result;
 }
 
+void Modules::sort_mappings() {
+  std::sort(mappings_.begin(), mappings_.end(),
+            [](const Mapping& a, const Mapping& b) { return a.start < b.start; });
+  // A program may have moved its own code to large pages: code in no file, between two parts of
+  // one. It is that file's code as before.
+  std::size_t before = kNoModule;
+  for (std::size_t i = 0; i < mappings_.size(); ++i) {
+    Mapping& mapping = mappings_[i];
+    const bool between = mapping.module == kNoModule && mapping.executable && before != kNoModule &&
+                         mapping.end <= modules_[before].end;
+    if (between) {
+      mapping.module = before;
+      modules_[before].executable = true;
+    }
+    before = mapping.module != kNoModule ? mapping.module : before;
+  }
+}
+
+const Mapping* Modules::mapping(std::uint64_t address) const {
+  const auto after =
+      std::upper_bound(mappings_.begin(), mappings_.end(), address,
+                       [](std::uint64_t a, const Mapping& m) { return a < m.start; });
+  if (after == mappings_.begin()) return nullptr;
+  const Mapping& found = *std::prev(after);
+  return address < found.end ? &found : nullptr;
+}
+
 std::optional<Place> Modules::find(std::uint64_t address) const {
-  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
-                                      [](std::uint64_t a, const Range& r) { return a < r.start; });
-  if (after == ranges_.begin()) return std::nullopt;
-  const Range& range = *std::prev(after);
-  const Module& module = modules_[range.module];
-  if (address >= range.end || address < module.base) return std::nullopt;
+  const Mapping* const found = mapping(address);
+  if (found == nullptr || found->module == kNoModule) return std::nullopt;
+  const Module& module = modules_[found->module];
+  if (address < module.base) return std::nullopt;
   return Place{&module, address - module.base};
+}
+
+bool Modules::same_files(const Modules& other) const {
+  return std::equal(modules_.begin(), modules_.end(), other.modules_.begin(), other.modules_.end(),
+                    [](const Module& a, const Module& b) { return a.same_file(b); });
 }
 
 }  // namespace impasse::symbolize

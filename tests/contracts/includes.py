@@ -8,10 +8,13 @@ import sys
 ALLOWED = {
     "options": set(),
     "detector": set(),
-    "symbolize": set(),
     "interpose": {"detector", "options"},
-    "report": {"detector", "symbolize", "options"},
-    "command": {"detector", "symbolize", "report", "options"},
+    "system": set(),
+    "symbolize": {"system"},
+    "report": {"detector", "symbolize", "system", "options"},
+    "witness": {"detector", "system", "symbolize", "report"},
+    "preload": {"detector", "interpose", "system", "symbolize", "report", "witness", "options"},
+    "command": {"detector", "system", "symbolize", "report", "options"},
 }
 # The table of interposed functions is data that the command lists.
 EXCEPTIONS = {("command", "interpose/functions.def")}

@@ -29,6 +29,7 @@ class LedgerImage {
         {0, 8, 512},
         {0, sizeof(Departure), kDepartureCount},
         {0, kPage, kDeepPages},
+        {0, sizeof(Incident), 2},
     };
     std::uint64_t total = kPage;
     Region regions[kRegions];

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
 #include <set>
+#include <vector>
 
+#include "detector/incidents.h"
 #include "test_ledger.h"
 
 namespace impasse {
@@ -39,13 +42,46 @@ std::string name_of(const ThreadSlot& slot) {
   return text;
 }
 
+std::map<std::uint64_t, std::uint32_t> owners;
+
+LockState probe(std::uint64_t lock, LockKind) {
+  LockState state;
+  const auto owner = owners.find(lock);
+  state.readable = owner != owners.end();
+  if (state.readable) state.owner = owner->second;
+  return state;
+}
+
+std::uint64_t now = 0;
+
+std::uint64_t monotonic_ns() {
+  return now;  // looking costs nothing
+}
+
+class Sink final : public FindingSink {
+ public:
+  bool tell(const Telling& telling, const Snapshot&) override {
+    kinds.push_back(telling.verdict->kind);
+    return true;
+  }
+  void tell(const Incident& incident) override { incidents.push_back(incident.site); }
+  void suspect(const std::vector<std::uint32_t>&) override {}
+
+  std::vector<FindingKind> kinds;
+  std::vector<std::uint64_t> incidents;
+};
+
 class WatchdogTest : public ::testing::Test {
  protected:
-  void SetUp() override { dead.clear(); }
+  void SetUp() override {
+    dead.clear();
+    owners.clear();
+  }
   TestLedger ledger_;
-  Watchdog watchdog_{*ledger_, {alive, name}};
   std::uint64_t now_ = 1'000'000'000;
-  void turn() { watchdog_.turn(now_ += watchdog_.pause_ns(), watchdog_.pause_ns()); }
+  Sink sink_;
+  Watchdog watchdog_{*ledger_, {alive, name, probe, monotonic_ns}, {10'000'000'000}, &sink_};
+  void turn() { watchdog_.turn(now = now_ += watchdog_.pause_ns(), watchdog_.pause_ns()); }
 };
 
 TEST_F(WatchdogTest, PublishesItsClock) {
@@ -82,6 +118,70 @@ TEST_F(WatchdogTest, TakesBackTheSlotsOfThreadsThatVanished) {
   EXPECT_EQ(ledger_->find_tid(50), nullptr);
   EXPECT_EQ(ledger_->find_tid(51), &stays);
   EXPECT_EQ(gone.life.load(), static_cast<std::uint32_t>(ThreadLife::kFree));
+}
+
+void wait_for(ThreadSlot& slot, std::uint64_t mutex) {
+  slot.wait.object.store(mutex);
+  slot.wait.site.store(std::uint64_t{static_cast<std::uint8_t>(WaitKind::kMutex)} << kTraitShift);
+  slot.wait.tick.store(published_tick.value.load());
+  slot.wait.sequence.fetch_add(1);
+}
+
+TEST_F(WatchdogTest, TellsADeadlockWithinAFewTurns) {
+  ThreadSlot& a = live_thread(ledger_, 21);
+  ThreadSlot& b = live_thread(ledger_, 22);
+  owners = {{0x1000, 21}, {0x2000, 22}};
+  turn();
+  wait_for(a, 0x2000);
+  wait_for(b, 0x1000);
+  const std::uint64_t formed = now_;
+  while (sink_.kinds.empty() && now_ - formed < 1'000'000'000) turn();
+  ASSERT_EQ(sink_.kinds, std::vector{FindingKind::kDeadlock});
+  EXPECT_LE(now_ - formed, 150'000'000U);
+  for (int i = 0; i < 100; ++i) turn();
+  EXPECT_EQ(sink_.kinds.size(), 1U);
+}
+
+TEST_F(WatchdogTest, GoesBackToItsPaceWhenWaitsAreOldNews) {
+  ThreadSlot& a = live_thread(ledger_, 21);
+  live_thread(ledger_, 22);
+  owners = {{0x1000, 22}};
+  const std::uint64_t idle = watchdog_.pause_ns();
+  turn();
+  wait_for(a, 0x1000);
+  turn();
+  EXPECT_LT(watchdog_.pause_ns(), idle);
+  for (int i = 0; i < 30; ++i) turn();
+  EXPECT_EQ(watchdog_.pause_ns(), idle);
+  EXPECT_TRUE(sink_.kinds.empty());
+}
+
+TEST_F(WatchdogTest, AStoppedProcessDoesNotWakeUpToALongWait) {
+  ThreadSlot& a = live_thread(ledger_, 21);
+  live_thread(ledger_, 22);
+  owners = {{0x1000, 22}};
+  turn();
+  wait_for(a, 0x1000);
+  turn();
+  now_ += 3'600'000'000'000;
+  for (int i = 0; i < 50; ++i) turn();
+  EXPECT_TRUE(sink_.kinds.empty());
+  for (int i = 0; i < 200; ++i) turn();
+  EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kLongWait});
+}
+
+TEST_F(WatchdogTest, CollectsIncidentsOnce) {
+  Incidents incidents(*ledger_);
+  EXPECT_FALSE(incidents.any());
+  Incident* const incident = incidents.claim();
+  ASSERT_NE(incident, nullptr);
+  incident->site = 77;
+  turn();
+  EXPECT_TRUE(sink_.incidents.empty());
+  Incidents::tell(*incident);
+  turn();
+  turn();
+  EXPECT_EQ(sink_.incidents, std::vector<std::uint64_t>{77});
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "interpose/companions.h"
 #include "interpose/real.h"
 #include "interpose/session.h"
 #include "interpose/thread_life.h"
 #include "options/options.h"
+#include "preload/watchdog_thread.h"
 
 // Weak, not dlsym(): a lookup that fails would leave its trace in the program's dlerror().
 extern "C" void __tsan_init() __attribute__((weak));
@@ -46,9 +48,12 @@ const char* rival() {
 bool read_options() {
   Complaints complaints;
   const char* const text = secure_getenv("IMPASSE_OPTIONS");
-  const Options options = parse(text == nullptr ? "" : text, complaints);
+  const char* const given = text == nullptr ? "" : text;
+  const Options options = parse(given, complaints);
   for (std::size_t i = 0; i < complaints.size(); ++i) say(complaints[i]);
   start_session(options);
+  set_up_watchdog(options, given);
+  companions = {start_watchdog, dismiss_watchdog, forget_watchdog};
   char buffer[512];
   return options.only.empty() || watches(options, own_executable(buffer, sizeof buffer));
 }
@@ -68,7 +73,10 @@ __attribute__((constructor)) void load() {
 
 // Not a destructor of anything: other threads run on. Only the ledger's name goes.
 __attribute__((destructor)) void unload() {
+  settle_findings();
+  const int status = exit_status_of_findings();
   end_session();
+  if (status != 0) end_process(status);
 }
 
 }  // namespace

@@ -1,0 +1,158 @@
+#include "detector/findings.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace impasse {
+namespace {
+
+constexpr std::size_t kMostRemembered = 1'024;
+// One trouble at several places at once is told so often; more of the same adds nothing.
+constexpr unsigned kMostAlike = 3;
+constexpr std::size_t kMostSuspects = 16;
+constexpr std::uint64_t kSuspiciousNs = 300'000'000;
+// Gaps between tellings, in thresholds: then each is twice the one before.
+constexpr std::uint64_t kSecondTelling = 5;
+constexpr std::uint64_t kThirdTelling = 30;
+
+bool same_trouble(const Verdict& verdict, std::uint32_t root_tid, const Finding& finding) {
+  // A thread that ended with a lock in its hands was told; now somebody waits for it.
+  const bool grown =
+      verdict.kind == FindingKind::kOrphanedLock && finding.kind == FindingKind::kMisuse;
+  if (grown) return finding.root_lock == verdict.root_lock;
+  if (finding.kind != verdict.kind) return false;
+  if (verdict.kind == FindingKind::kLongWait) {
+    if (finding.root_lock == verdict.root_lock) return true;
+    return root_tid != 0 && finding.root_tid == root_tid && finding.sites == verdict.sites;
+  }
+  if (verdict.kind == FindingKind::kOrphanedLock) return finding.root_lock == verdict.root_lock;
+  return finding.marks == verdict.marks;
+}
+
+// A circle may be met beginning with any of its threads.
+void put_in_order(Verdict& verdict) {
+  std::sort(verdict.marks.begin(), verdict.marks.end(),
+            [](const Mark& a, const Mark& b) { return a.tid < b.tid; });
+}
+
+}  // namespace
+
+bool Findings::was_there(const Verdict& verdict) const {
+  return std::any_of(last_.begin(), last_.end(), [&verdict](const Verdict& before) {
+    return before.kind == verdict.kind && before.marks == verdict.marks &&
+           (verdict.kind == FindingKind::kLongWait || before.root_lock == verdict.root_lock ||
+            verdict.kind == FindingKind::kDeadlock);
+  });
+}
+
+Finding* Findings::remembered(const Verdict& verdict, std::uint32_t root_tid) {
+  for (Finding& finding : told_) {
+    if (same_trouble(verdict, root_tid, finding)) return &finding;
+  }
+  // It ended and came again: the same code, whatever the threads.
+  for (Finding& finding : told_) {
+    if (!finding.lasts && !finding.seen_now && finding.kind == verdict.kind &&
+        finding.sites == verdict.sites) {
+      return &finding;
+    }
+  }
+  return nullptr;
+}
+
+bool Findings::due(Finding& finding, std::uint64_t running_ns) const {
+  if (running_ns - finding.running_told_ns < finding.next_gap_ns) return false;
+  finding.next_gap_ns =
+      finding.updates == 0 ? kThirdTelling * thresholds_.wait_ns : 2 * finding.next_gap_ns;
+  return true;
+}
+
+void Findings::watch_hands(const Snapshot& snapshot, const WaitGraph& graph) {
+  ++looks_;
+  suspects_.clear();
+  for (const Obstacle& obstacle : graph.obstacles()) {
+    const Blocker* const blocker = main_blocker(obstacle);
+    if (obstacle.lock == 0) continue;
+    Hands& hands = hands_[obstacle.lock];
+    if (blocker != nullptr && blocker->thread != kNoOne) {
+      const std::uint32_t tid = snapshot.threads[blocker->thread].tid;
+      const bool seen_before = hands.holder_tid != 0;
+      if (seen_before && (hands.holder_tid != tid || hands.since_tick != blocker->since_tick)) {
+        ++hands.changes;
+      }
+      hands.holder_tid = tid;
+      const bool waits_itself = graph.before(blocker->thread) != nullptr;
+      if (!waits_itself && suspects_.size() < kMostSuspects &&
+          graph.waited_ns(obstacle.waiters.front()) >= kSuspiciousNs) {
+        suspects_.push_back(tid);
+      }
+      hands.since_tick = blocker->since_tick;
+    }
+    hands.looked_at = looks_;
+  }
+  std::erase_if(hands_, [this](const auto& one) { return one.second.looked_at != looks_; });
+}
+
+void Findings::forget_one() {
+  const auto old =
+      std::find_if(told_.begin(), told_.end(), [](const Finding& f) { return !f.lasts; });
+  told_.erase(old == told_.end() ? told_.begin() : old);
+}
+
+std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe) {
+  const WaitGraph graph(snapshot, probe);
+  watch_hands(snapshot, graph);
+  last_ = std::move(now_);
+  now_ = judge(snapshot, graph, thresholds_);
+  judge_exits(snapshot, probe, now_);
+  const std::uint64_t running_ns = snapshot.tick * snapshot.tick_ns;
+
+  unconfirmed_ = false;
+  for (Finding& finding : told_) finding.lasts = std::exchange(finding.seen_now, false);
+  std::vector<Telling> tellings;
+  for (Verdict& verdict : now_) {
+    put_in_order(verdict);
+    if (!was_there(verdict)) {
+      unconfirmed_ = true;
+      continue;
+    }
+    const std::uint32_t root_tid = verdict.root == kNoOne ? 0 : snapshot.threads[verdict.root].tid;
+    Finding* finding = remembered(verdict, root_tid);
+    if (finding == nullptr) {
+      const auto alike = std::count_if(told_.begin(), told_.end(), [&verdict](const Finding& f) {
+        return f.kind == verdict.kind && f.sites == verdict.sites;
+      });
+      if (alike >= static_cast<std::ptrdiff_t>(kMostAlike)) continue;
+      if (told_.size() >= kMostRemembered) forget_one();
+      finding = &told_.emplace_back();
+      finding->id = next_id_++;
+      finding->kind = verdict.kind;
+      finding->sites = verdict.sites;
+      finding->found_ns = snapshot.now_ns;
+      finding->running_told_ns = running_ns;
+      finding->next_gap_ns = kSecondTelling * thresholds_.wait_ns;
+    } else if (finding->kind != verdict.kind || due(*finding, running_ns)) {
+      ++finding->updates;
+    } else {
+      finding->seen_now = true;
+      continue;
+    }
+    finding->seen_now = true;
+    finding->kind = verdict.kind;
+    finding->marks = verdict.marks;
+    finding->root_lock = verdict.root_lock;
+    finding->root_tid = root_tid;
+    Telling telling{finding->id, finding->updates, finding->found_ns, &verdict, {}};
+    const auto hands = hands_.find(verdict.root_lock);
+    if (verdict.kind == FindingKind::kLongWait && hands != hands_.end()) {
+      telling.changed_hands = hands->second.changes;
+    }
+    tellings.push_back(telling);
+  }
+  return tellings;
+}
+
+void Findings::not_told(std::uint32_t id) {
+  std::erase_if(told_, [id](const Finding& f) { return f.id == id && f.updates == 0; });
+}
+
+}  // namespace impasse

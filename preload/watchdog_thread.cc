@@ -1,0 +1,281 @@
+#include "preload/watchdog_thread.h"
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "detector/watchdog.h"
+#include "interpose/current.h"
+#include "interpose/ledger_file.h"
+#include "interpose/real.h"
+#include "interpose/session.h"
+#include "preload/aftermath.h"
+#include "preload/lock_probe.h"
+#include "symbolize/arena.h"
+#include "witness/side_thread.h"
+#include "witness/witness.h"
+
+namespace impasse {
+namespace {
+
+constexpr unsigned kCloseRangeUnshare = 2;
+
+// Constant-initialized, and never torn down: other threads run on during exit.
+constinit std::atomic<std::uint32_t> dismissed{0};
+constinit std::atomic<bool> naming{false};
+constinit std::atomic<std::uint32_t> ending_status{0};  // 0: the process is not about to end
+constinit std::atomic<bool> dump_wanted{false};
+constinit witness::SideThread side;
+struct OwnThread {
+  pthread_t handle{};
+  std::atomic<bool> running{false};
+};
+constinit OwnThread watchdog_thread;
+constinit OwnThread side_thread;
+
+constinit Options the_options;
+constinit char options_text[kTextBytes] = {};
+constinit char report_directory[2 * kTextBytes] = {};
+constinit char temporary_directory[kTextBytes] = {};
+
+bool thread_alive(std::uint32_t tid) {
+  return syscall(SYS_tgkill, syscall(SYS_getpid), static_cast<pid_t>(tid), 0) == 0 ||
+         errno != ESRCH;
+}
+
+bool thread_name(std::uint32_t tid, char (&text)[kNameBytes]) {
+  char path[48];
+  std::snprintf(path, sizeof path, "/proc/self/task/%u/comm", tid);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t n = read(fd, text, kNameBytes - 1);
+  close(fd);
+  if (n <= 0) return false;
+  text[text[n - 1] == '\n' ? n - 1 : n] = '\0';
+  return true;
+}
+
+void sleep_or_be_dismissed(std::uint64_t ns) {
+  const timespec span{static_cast<time_t>(ns / 1'000'000'000),
+                      static_cast<long>(ns % 1'000'000'000)};
+  syscall(SYS_futex, &dismissed, FUTEX_WAIT_PRIVATE, 0, &span, nullptr, 0);
+}
+
+// A table of descriptors of its own, empty: what it opens must not take a number that the program
+// counts on, and what the program closes must be closed. Before Linux 5.9 it shares the program's.
+void become_own(const char* name) {
+  detach_current();
+  prctl(PR_SET_NAME, name);
+  syscall(SYS_close_range, 0U, ~0U, kCloseRangeUnshare);
+}
+
+witness::Settings settings() {
+  witness::Settings settings;
+  settings.directory = report_directory;
+  settings.temporary_directory = temporary_directory;
+  settings.thresholds.wait_ns = the_options.wait.ns;
+  settings.most_reports = the_options.max_reports;
+  settings.running_stacks = the_options.running_stacks;
+  std::string_view rest = options_text;
+  for (OptionToken token; next_token(rest, token);) {
+    settings.options.emplace_back(token.key, token.value);
+  }
+  return settings;
+}
+
+// A thread that hangs for ever may have one of the program's files locked.
+void end_process_at_last(std::uint64_t now_ns, std::uint64_t& since_ns) {
+  constexpr std::uint64_t kPatienceNs = 3'000'000'000;
+  const std::uint32_t status = ending_status.load(std::memory_order_acquire);
+  if (status == 0) return;
+  if (since_ns == 0) since_ns = now_ns;
+  if (now_ns - since_ns > kPatienceNs) real::call(real::_exit)(static_cast<int>(status));
+}
+
+// What `impasse dump` asks for through the ledger's file: the answer stands beside it.
+void answer_requests(Ledger& ledger, witness::Witness& witness) {
+  LedgerHeader& header = ledger.header();
+  const std::uint64_t request = header.request.load(std::memory_order_acquire);
+  const std::uint64_t number = request >> 8;
+  if (number == 0 || header.answered.load(std::memory_order_relaxed) >> 8 == number) return;
+  const char* const file = ledger_file();
+  const std::string json =
+      file == nullptr ? "" : witness.dump_json((request & request_flag::kRunningStacks) != 0);
+  const bool written =
+      !json.empty() && witness::write_file(std::string(file) + ".dump", json, true) == 0;
+  header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_release);
+}
+
+void dump_by_signal(witness::Witness& witness) {
+  if (dump_wanted.exchange(false, std::memory_order_acq_rel)) witness.write_dump();
+}
+
+void* run_watchdog(void* argument) {
+  become_own("impasse");
+  const symbolize::OwnArena arena;
+  Ledger& ledger = *static_cast<Ledger*>(argument);
+  Aftermath aftermath(the_options);
+  witness::Witness witness(ledger, probe_lock, settings(), side, aftermath);
+  const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns};
+  Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
+  std::uint64_t intended = 0;
+  std::uint64_t ending_since = 0;
+  while (dismissed.load(std::memory_order_acquire) == 0) {
+    watchdog.turn(monotonic_ns(), intended);
+    witness.tend(monotonic_ns());
+    naming.store(witness.naming(), std::memory_order_release);
+    aftermath.act(witness.naming(), monotonic_ns());
+    answer_requests(ledger, witness);
+    dump_by_signal(witness);
+    end_process_at_last(monotonic_ns(), ending_since);
+    intended = watchdog.pause_ns();
+    sleep_or_be_dismissed(intended);
+  }
+  return nullptr;
+}
+
+void* run_side(void*) {
+  become_own("impasse/names");
+  const symbolize::OwnArena arena;
+  side.work();
+  return nullptr;
+}
+
+// The caller has every signal blocked that can be; the new thread inherits that. The two that libc
+// keeps for itself stay open: setuid() in a threaded program waits for every thread to answer one.
+bool start(OwnThread& thread, void* (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return false;
+  // Should it outlive the program's last thread, it runs the program's exit handlers: room for
+  // them. Stack that is not touched costs nothing.
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 20);
+  const bool made =
+      real::call(real::pthread_create)(&thread.handle, &attributes, body, argument) == 0;
+  pthread_attr_destroy(&attributes);
+  thread.running.store(made, std::memory_order_release);
+  return made;
+}
+
+// Gone before the program's last thread goes: that one then ends the process, as it would have
+// without us. Bounded, in case it is stuck.
+void join(OwnThread& thread) {
+  if (!thread.running.exchange(false, std::memory_order_acq_rel)) return;
+  timespec soon{};
+  clock_gettime(CLOCK_MONOTONIC, &soon);
+  soon.tv_sec += 2;
+  real::call(real::pthread_clockjoin_np)(thread.handle, nullptr, CLOCK_MONOTONIC, &soon);
+}
+
+// The program may change its directory later.
+void keep_directory(const char* directory) {
+  char here[kTextBytes] = "";
+  const bool relative = directory[0] != '/' && getcwd(here, sizeof here) != nullptr;
+  if (std::strcmp(directory, ".") == 0 && relative) directory = "";
+  std::snprintf(report_directory, sizeof report_directory, "%s%s%s", relative ? here : "",
+                relative && directory[0] != '\0' ? "/" : "", directory);
+}
+
+void want_dump(int) {
+  dump_wanted.store(true, std::memory_order_release);
+}
+
+struct SignalName {
+  const char* name;
+  int number;
+};
+constexpr SignalName kDumpSignals[] = {{"QUIT", SIGQUIT},   {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
+                                       {"HUP", SIGHUP},     {"URG", SIGURG},   {"PWR", SIGPWR},
+                                       {"WINCH", SIGWINCH}, {"IO", SIGIO}};
+
+int signal_number(std::string_view text) {
+  if (text.starts_with("SIG")) text.remove_prefix(3);
+  for (const SignalName& known : kDumpSignals) {
+    if (text == known.name) return known.number;
+  }
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number > 0 && number < NSIG
+             ? number
+             : 0;
+}
+
+// The program's own handler, should it install one, takes the signal over.
+void listen_for_dump_signal() {
+  if (the_options.dump_signal.is("off")) return;
+  const int number = signal_number(the_options.dump_signal.view());
+  struct sigaction action {};
+  action.sa_handler = want_dump;
+  action.sa_flags = SA_RESTART;
+  if (number != 0) sigaction(number, &action, nullptr);
+}
+
+}  // namespace
+
+void set_up_watchdog(const Options& options, const char* text) {
+  the_options = options;
+  std::snprintf(options_text, sizeof options_text, "%s", text);
+  keep_directory(options.dir.c_str());
+  const char* const temporary = secure_getenv("TMPDIR");
+  if (temporary != nullptr) {
+    std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
+  }
+  listen_for_dump_signal();
+}
+
+bool start_watchdog(Ledger& ledger) {
+  start(side_thread, run_side, nullptr);
+  return start(watchdog_thread, run_watchdog, &ledger);
+}
+
+void dismiss_watchdog() {
+  dismissed.store(1, std::memory_order_release);
+  syscall(SYS_futex, &dismissed, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  join(watchdog_thread);
+  side.dismiss();
+  join(side_thread);
+}
+
+void forget_watchdog() {
+  dismissed.store(0, std::memory_order_relaxed);
+  naming.store(false, std::memory_order_relaxed);
+  watchdog_thread.running.store(false, std::memory_order_relaxed);
+  side_thread.running.store(false, std::memory_order_relaxed);
+  side.forget();
+}
+
+void settle_findings() {
+  constexpr unsigned kPatienceMs = 2'000;
+  for (unsigned ms = 0; ms < kPatienceMs && naming.load(std::memory_order_acquire); ms += 10) {
+    const timespec step{0, 10'000'000};
+    nanosleep(&step, nullptr);
+  }
+}
+
+int exit_status_of_findings() {
+  const Ledger* const here = ledger();
+  // A vfork child has its parent's memory.
+  const bool found = here != nullptr &&
+                     here->header().pid == static_cast<std::uint32_t>(syscall(SYS_getpid)) &&
+                     here->header().findings.load(std::memory_order_relaxed) != 0;
+  return found ? static_cast<int>(the_options.exit_code) : 0;
+}
+
+void end_process(int status) {
+  ending_status.store(static_cast<std::uint32_t>(status), std::memory_order_release);
+  std::fflush(nullptr);
+  real::call(real::_exit)(status);
+  __builtin_unreachable();
+}
+
+}  // namespace impasse

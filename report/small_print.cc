@@ -1,0 +1,201 @@
+#include "report/small_print.h"
+
+#include <algorithm>
+#include <set>
+
+#include "report/ages.h"
+#include "report/ink.h"
+#include "report/words.h"
+
+namespace impasse::report {
+namespace {
+
+constexpr std::size_t kLocksShown = 16;
+constexpr std::size_t kNameColumns = 40;
+constexpr std::size_t kModulesShown = 24;
+constexpr std::size_t kRowsShown = 64;
+constexpr std::size_t kLongestText = 400;
+
+std::string text_of(const std::string& bytes) {
+  return cut(printable(bytes), kLongestText);
+}
+
+std::string heading(const std::string& words) {
+  return "\n" + bold(words) + "\n";
+}
+
+// ---- locks
+
+std::string memory_words(const Phrases& say, const Lock& lock) {
+  switch (lock.memory) {
+    case Memory::kGlobal: {
+      const bool known = lock.module < say.report().modules.size();
+      return known ? "global of " + file_name(say.report().modules[lock.module].path) : "global";
+    }
+    case Memory::kHeap:
+      return "on the heap";
+    case Memory::kStack:
+      return lock.stack_of == kNobody ? "on a stack" : "on the stack of " + say.who(lock.stack_of);
+    case Memory::kMapped:
+      return "in mapped memory";
+    case Memory::kUnknown:
+      break;
+  }
+  return "";
+}
+
+// libc's own word about the owner, where it says something else than what impasse saw.
+std::string owner_words(const Phrases& say, std::uint32_t index) {
+  const Lock& lock = say.report().locks[index];
+  if (lock.owner_word == 0) return "";
+  for (const Thread& thread : say.report().threads) {
+    if (thread.tid != lock.owner_word) continue;
+    const bool agrees = std::any_of(
+        thread.holds.begin(), thread.holds.end(),
+        [index](const Hold& h) { return h.lock == index && h.phase != hold_phase::kGivenBack; });
+    if (agrees) return "";
+  }
+  return "; libc says that thread " + std::to_string(lock.owner_word) + " has it";
+}
+
+std::string lock_line(const Phrases& say, std::uint32_t index, std::size_t name_width) {
+  const Lock& lock = say.report().locks[index];
+  std::string text = "  ";
+  if (name_width != 0) text += padded(lock.name.empty() ? "" : say.lock(index), name_width) + "  ";
+  text += std::string(lock_word(lock.kind)) + " " + hex(lock.address);
+  if (!lock.variety.empty()) text += ", " + text_of(lock.variety);
+  const std::string memory = memory_words(say, lock);
+  if (!memory.empty()) text += ", " + memory;
+  if (lock.contended != 0) {
+    text +=
+        ", waited for " + (lock.contended == 1 ? "once" : counted(lock.contended, "time", "times"));
+    if (lock.waited_ns != 0) text += " (" + duration(lock.waited_ns) + " in all)";
+  }
+  return text + owner_words(say, index) + "\n";
+}
+
+// Those of the finding first, then those most waited for.
+std::vector<std::uint32_t> by_interest(const Report& report) {
+  std::vector<int> rank(report.locks.size(), 2);
+  const auto mark = [&rank](std::uint32_t lock, int value) {
+    if (lock < rank.size()) rank[lock] = std::min(rank[lock], value);
+  };
+  mark(report.finding.root_lock, 0);
+  for (const Link& link : report.finding.cycle) mark(link.lock, 0);
+  for (const Link& link : report.finding.crowd) mark(link.lock, 1);
+  std::vector<std::uint32_t> order(report.locks.size());
+  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return rank[a] != rank[b] ? rank[a] < rank[b]
+                              : report.locks[a].contended > report.locks[b].contended;
+  });
+  return order;
+}
+
+std::string locks(const Phrases& say) {
+  const std::vector<std::uint32_t> order = by_interest(say.report());
+  if (order.empty()) return "";
+  std::string text = heading("LOCKS");
+  std::size_t width = 0;
+  for (std::size_t i = 0; i < order.size() && i < kLocksShown; ++i) {
+    if (say.report().locks[order[i]].name.empty()) continue;
+    width = std::max(width, std::min(columns(say.lock(order[i])), kNameColumns));
+  }
+  for (std::size_t i = 0; i < order.size() && i < kLocksShown; ++i) {
+    text += lock_line(say, order[i], width);
+  }
+  if (order.size() > kLocksShown) {
+    text += "  … " + counted(order.size() - kLocksShown, "more", "more") + "\n";
+  }
+  return text;
+}
+
+// ---- modules
+
+std::string modules(const Phrases& say) {
+  const Report& report = say.report();
+  std::set<const Module*> used;
+  const auto use = [&](std::uint64_t pc) {
+    if (const Module* module = say.module_of(pc)) used.insert(module);
+  };
+  for (const Thread& thread : report.threads) {
+    for (const symbolize::Frame& frame : thread.stack.frames) use(frame.pc);
+    for (const Hold& hold : thread.holds) use(hold.site.pc);
+    if (thread.wait) use(thread.wait->site.pc);
+  }
+  if (report.modules.empty()) return "";
+  std::string text = heading("MODULES");
+  std::size_t shown = 0;
+  std::size_t width = 0;
+  for (const Module* module : used) {
+    width = std::max(width, std::min<std::size_t>(60, columns(text_of(module->path))));
+  }
+  for (const Module& module : report.modules) {
+    if (!used.contains(&module) || shown == kModulesShown) continue;
+    ++shown;
+    text += "  " + dim(hex(module.base)) + "  " + padded(text_of(module.path), width) + "  " +
+            (module.build_id.empty() ? "no build-id" : "build-id " + text_of(module.build_id)) +
+            (module.deleted ? ", file removed or replaced since" : "") + "\n";
+  }
+  if (const std::size_t others = report.modules.size() - shown; others != 0) {
+    text += "  " + counted(others, "other", "others") + (shown == 0 ? "" : ", in no frame above") +
+            "\n";
+  }
+  return text;
+}
+
+// ---- options, what is missing, notes
+
+std::string options(const Report& report) {
+  if (report.options.empty()) return "";
+  std::string text = heading("OPTIONS") + " ";
+  for (std::size_t i = 0; i < report.options.size() && i < kRowsShown; ++i) {
+    text += " " + text_of(report.options[i].first) + "=" + text_of(report.options[i].second);
+  }
+  return text + "\n";
+}
+
+std::string dropped(const Report& report) {
+  if (report.dropped.empty()) return heading("NOTHING DROPPED");
+  std::string text = heading("DROPPED");
+  for (std::size_t i = 0; i < report.dropped.size() && i < kRowsShown; ++i) {
+    text += "  " + with_commas(report.dropped[i].second) + " " + text_of(report.dropped[i].first) +
+            "\n";
+  }
+  return text;
+}
+
+std::string notes(const Report& report) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < report.notes.size() && i < kRowsShown; ++i) {
+    all.push_back(text_of(report.notes[i]));
+  }
+  if (report.notes.size() > kRowsShown) all.emplace_back("… more in the JSON form");
+  bool guessed = false;
+  for (const Thread& thread : report.threads) {
+    for (const symbolize::Frame& frame : thread.stack.frames) {
+      guessed = guessed || frame.grade == symbolize::Grade::kGuessed;
+    }
+  }
+  if (guessed) {
+    all.emplace_back("Frames marked with ~ are a guess: a register had to be recovered.");
+  }
+  if (all.empty()) return "";
+  std::string text = heading("NOTES");
+  for (const std::string& note : all) text += "  " + note + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string small_print(const Phrases& say) {
+  const Report& report = say.report();
+  std::string text = locks(say) + modules(say) + options(report) + notes(report) + dropped(report);
+  if (!report.finding.fingerprint.empty() && report.finding.kind != FindingKind::kDump) {
+    text += "\nfingerprint " + cut(printable(report.finding.fingerprint), 64) +
+            ", the same whenever this happens in this build\n";
+  }
+  return text;
+}
+
+}  // namespace impasse::report

@@ -1,0 +1,361 @@
+#include "report/verdict.h"
+
+#include <algorithm>
+
+#include "report/ages.h"
+#include "report/cycle_words.h"
+#include "report/ink.h"
+#include "report/words.h"
+
+namespace impasse::report {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::string first_for(const Crowd& crowd, const char* who) {
+  if (crowd.longest_ns == 0) return "";
+  return std::string(who) + " for " + duration(crowd.longest_ns);
+}
+
+// "37 threads wait for it, the first of them for 5m 01s."
+std::string waiters(const Phrases& say, const char* behind) {
+  const Crowd crowd = crowd_of(say);
+  if (crowd.threads == 0) return "";
+  return spoken_number(crowd.threads) + (crowd.threads == 1 ? " thread waits " : " threads wait ") +
+         behind + first_for(crowd, crowd.threads == 1 ? "," : ", the first of them") + ".";
+}
+
+void add(Lines& lines, std::string line) {
+  if (!line.empty()) lines.push_back(std::move(line));
+}
+
+// ---- orphaned lock
+
+void orphaned(const Phrases& say, Lines& lines) {
+  const Finding& finding = say.report().finding;
+  const Thread* const holder = say.thread_at(finding.root);
+  const std::string lock = say.lock_in_full(finding.root_lock);
+  if (holder == nullptr) {
+    add(lines, capital(lock) + " is held by a thread that is gone: nobody will give it back.");
+    add(lines, waiters(say, "for it"));
+    return;
+  }
+  const Hold* const hold = say.hold_of(finding.root, finding.root_lock);
+  const std::string taken = hold == nullptr ? "" : say.hold_place(*holder, *hold);
+  if (holder->activity.kind == system::ActivityKind::kLeftBehind) {
+    add(lines, "When this process was forked, " + say.thread(finding.root) +
+                   " of its parent held " + lock + ". That thread does not exist here: nobody " +
+                   "will give the lock back.");
+    if (!taken.empty()) add(lines, "It was taken at " + taken + ".");
+    add(lines, waiters(say, "for it"));
+    add(lines,
+        "Usual ways out: in the child only what is async-signal-safe, then exec; or take "
+        "the lock around fork (pthread_atfork).");
+    return;
+  }
+  const auto ago = say.age(holder->ended_ns);
+  add(lines, capital(say.thread(finding.root)) + " ended" +
+                 (ago ? " " + duration(*ago) + " ago" : "") + " and still held " + lock +
+                 ": nobody will give it back.");
+  if (!taken.empty()) add(lines, "It was taken at " + taken + ".");
+  add(lines, waiters(say, "for it"));
+  add(lines,
+      "Usual ways out: unlock on every way out of the thread (a guard object; mind "
+      "pthread_cancel and pthread_exit).");
+}
+
+// ---- long wait
+
+std::string mode_of_holding(const Phrases& say, const Hold& hold, std::uint32_t lock) {
+  const Lock* const held = say.lock_at(lock);
+  if (held == nullptr || held->kind != LockKind::kRwlock) return "";
+  return hold.shared ? " for reading" : " for writing";
+}
+
+std::size_t other_holders(const Phrases& say, std::uint32_t lock, std::uint32_t but) {
+  std::size_t n = 0;
+  for (std::uint32_t i = 0; i < say.report().threads.size(); ++i) {
+    if (i != but && say.hold_of(i, lock) != nullptr) ++n;
+  }
+  return n;
+}
+
+// The lock goes round, and those who wait long are passed over: not the same as one who keeps it.
+bool starves(const Phrases& say) {
+  const Finding& finding = say.report().finding;
+  if (finding.changed_hands.value_or(0) == 0) return false;
+  const Hold* const hold = say.hold_of(finding.root, finding.root_lock);
+  const auto held = hold == nullptr ? std::nullopt : say.age(hold->since_ns);
+  return !held || *held < crowd_of(say).longest_ns / 2;
+}
+
+std::string holder_sentence(const Phrases& say, bool now) {
+  const Finding& finding = say.report().finding;
+  const Hold* const hold = say.hold_of(finding.root, finding.root_lock);
+  const std::string who =
+      now ? "At the moment " + say.thread(finding.root) : capital(say.thread(finding.root));
+  const std::string what = now ? "it" : say.lock_in_full(finding.root_lock);
+  if (hold == nullptr) return who + (now ? " has " : " is what stands before ") + what + ".";
+  const std::string age = say.hold_age(*hold);
+  std::string text = who + (now ? " has " : " has held ") + what +
+                     mode_of_holding(say, *hold, finding.root_lock) +
+                     (age.empty() ? "" : (now ? ", for " : " for ") + age);
+  const std::size_t others = other_holders(say, finding.root_lock, finding.root);
+  if (others != 0) text += "; " + counted(others, "other holds", "others hold") + " it too";
+  return text + ".";
+}
+
+void hands(const Phrases& say, Lines& lines) {
+  const auto& changed = say.report().finding.changed_hands;
+  if (!changed) return;
+  const std::string times = counted(*changed, "time", "times");
+  if (*changed == 0) {
+    add(lines, "The lock has not changed hands in all that time.");
+  } else if (starves(say)) {
+    add(lines, "The lock changed hands at least " + times +
+                   " meanwhile: nobody is stuck, these threads starve.");
+  } else {
+    add(lines, "The lock changed hands at least " + times +
+                   " while the first of them waited, but not since it was taken now.");
+  }
+}
+
+void long_wait(const Phrases& say, Lines& lines) {
+  const Finding& finding = say.report().finding;
+  const Crowd crowd = crowd_of(say);
+  const Thread* const root = say.thread_at(finding.root);
+  const std::string many = spoken_number(crowd.threads) +
+                           (crowd.threads == 1 ? " thread waits for " : " threads wait for ") +
+                           say.lock_in_full(finding.root_lock) +
+                           first_for(crowd, crowd.threads == 1 ? "," : ", the first of them") + ".";
+  if (root == nullptr) {
+    add(lines, many);
+    add(lines, "Who holds it is not known: no thread that impasse watches.");
+    hands(say, lines);
+    return;
+  }
+  if (starves(say)) {
+    add(lines, many);
+    hands(say, lines);
+    add(lines, holder_sentence(say, true));
+    return;
+  }
+  add(lines, holder_sentence(say, false));
+  add(lines, "It is " + say.doing(*root) + ".");
+  add(lines, waiters(say, "behind it"));
+  hands(say, lines);
+}
+
+// ---- misuse
+
+std::string where_now(const Phrases& say, const Thread& thread) {
+  return thread.stack.frames.empty() ? "" : ", at " + say.stack_place(thread);
+}
+
+std::uint32_t holder_of(const Phrases& say, std::uint32_t lock, std::uint32_t but) {
+  for (std::uint32_t i = 0; i < say.report().threads.size(); ++i) {
+    if (i != but && say.hold_of(i, lock) != nullptr) return i;
+  }
+  return kNobody;
+}
+
+// "thread 4 "a" holds it, taken at f x.cc:3"
+std::string held_by(const Phrases& say, std::uint32_t holder, std::uint32_t lock) {
+  const Hold& hold = *say.hold_of(holder, lock);
+  const std::string age = say.hold_age(hold);
+  return say.thread(holder) + " does" + (age.empty() ? "" : ", for " + age) + ", taken at " +
+         say.hold_place(*say.thread_at(holder), hold);
+}
+
+void misuse(const Phrases& say, Lines& lines) {
+  const Finding& finding = say.report().finding;
+  const std::uint32_t lock_index = finding.root_lock;
+  const Thread* const root = say.thread_at(finding.root);
+  const std::string who = capital(say.thread(finding.root));
+  const std::string lock = say.lock_in_full(lock_index);
+  const std::string where = root == nullptr ? "" : where_now(say, *root);
+  const Hold* const own = say.hold_of(finding.root, lock_index);
+  const std::string taken = own == nullptr ? "" : "taken at " + say.hold_place(*root, *own);
+  const std::uint32_t other = holder_of(say, lock_index, finding.root);
+  switch (finding.misuse) {
+    case MisuseKind::kUnlockByOther:
+      add(lines, who + " unlocked " + lock + ", which it does not hold" + where + ".");
+      if (other != kNobody) add(lines, capital(held_by(say, other, lock_index)) + ".");
+      break;
+    case MisuseKind::kUnlockOfFree:
+      add(lines, who + " unlocked " + lock + ", which nobody held" + where + ".");
+      break;
+    case MisuseKind::kDestroyWhileHeld:
+      add(lines, who + " destroyed " + lock + " while " +
+                     (own != nullptr ? "it held it itself, " + taken : "it was held") + where +
+                     ".");
+      if (own == nullptr && other != kNobody) {
+        add(lines, "Who holds it: " + held_by(say, other, lock_index) + ".");
+      }
+      break;
+    case MisuseKind::kExitWhileHolding:
+      add(lines, who + " ended while it held " + lock + (taken.empty() ? "" : ", " + taken) +
+                     ". Whoever asks for it next will wait for ever.");
+      break;
+    case MisuseKind::kRefusedRelock:
+      add(lines, who + " asked for " + lock + ", which it holds already" +
+                     (taken.empty() ? "" : ", " + taken) + where + ".");
+      add(lines,
+          "libc refused (EDEADLK): the call failed and did not block. A program that does "
+          "not look at the result goes on as if it had the lock twice.");
+      break;
+    case MisuseKind::kNone:
+      add(lines, who + " broke a rule of " + lock + where + ".");
+      break;
+  }
+}
+
+// ---- dump
+
+void dump(const Phrases& say, Lines& lines) {
+  struct Kind {
+    std::size_t n;
+    const char* one;
+    const char* many;
+  };
+  Kind kinds[] = {{0, "waits for a lock", "wait for locks"},
+                  {0, "waits on a condition", "wait on conditions"},
+                  {0, "waits for another to end", "wait for others to end"},
+                  {0, "is asleep in a system call", "are asleep in system calls"},
+                  {0, "runs", "run"},
+                  {0, "does something else", "do something else"}};
+  std::size_t all = 0;
+  std::size_t holding = 0;
+  for (const Thread& thread : say.report().threads) {
+    if (thread.ours) continue;
+    ++all;
+    if (std::any_of(thread.holds.begin(), thread.holds.end(),
+                    [](const Hold& h) { return h.phase == hold_phase::kHeld; })) {
+      ++holding;
+    }
+    const auto activity = thread.activity.kind;
+    if (thread.wait) {
+      ++kinds[waits_for_lock(thread.wait->kind)           ? 0
+              : thread.wait->kind == WaitKind::kCondition ? 1
+                                                          : 2]
+            .n;
+    } else if (activity == system::ActivityKind::kInSystemCall) {
+      ++kinds[3].n;
+    } else {
+      ++kinds[activity == system::ActivityKind::kRunning ? 4 : 5].n;
+    }
+  }
+  std::string text = counted(all, "thread", "threads");
+  const char* separator = ": ";
+  for (const Kind& kind : kinds) {
+    if (kind.n == 0) continue;
+    text += separator + counted(kind.n, kind.one, kind.many);
+    separator = ", ";
+  }
+  add(lines,
+      text + ". " + spoken_number(holding) + (holding == 1 ? " holds" : " hold") + " locks.");
+  add(lines, "This report was asked for; whether anything is wrong was not judged.");
+}
+
+}  // namespace
+
+std::string_view title(const Report& report) {
+  switch (report.finding.kind) {
+    case FindingKind::kDeadlock:
+      return "DEADLOCK";
+    case FindingKind::kSelfDeadlock:
+      return "SELF-DEADLOCK";
+    case FindingKind::kOrphanedLock:
+      return "ORPHANED LOCK";
+    case FindingKind::kLongWait:
+      return "LONG WAIT";
+    case FindingKind::kMisuse:
+      return "MISUSE OF A LOCK";
+    case FindingKind::kDump:
+      break;
+  }
+  return "ALL THREADS";
+}
+
+Crowd crowd_of(const Phrases& say) {
+  Crowd crowd;
+  for (const Link& link : say.report().finding.crowd) {
+    const Thread* const thread = say.thread_at(link.waiter);
+    if (thread == nullptr) continue;
+    ++crowd.threads;
+    if (thread->wait) {
+      crowd.longest_ns = std::max(crowd.longest_ns, say.age(thread->wait->since_ns).value_or(0));
+    }
+  }
+  return crowd;
+}
+
+std::vector<std::string> verdict(const Phrases& say) {
+  Lines lines;
+  switch (say.report().finding.kind) {
+    case FindingKind::kDeadlock:
+    case FindingKind::kSelfDeadlock:
+      lines = cycle_words(say);
+      break;
+    case FindingKind::kOrphanedLock:
+      orphaned(say, lines);
+      break;
+    case FindingKind::kLongWait:
+      long_wait(say, lines);
+      break;
+    case FindingKind::kMisuse:
+      misuse(say, lines);
+      break;
+    case FindingKind::kDump:
+      dump(say, lines);
+      break;
+  }
+  if (!say.report().finding.certain) {
+    lines.emplace_back("This could not be confirmed by a second look at the same facts.");
+  }
+  return lines;
+}
+
+// ---- one line
+
+std::string verdict_line(const Phrases& say) {
+  const Finding& finding = say.report().finding;
+  std::string text = "impasse: " + std::string(title(say.report())) + ": ";
+  const auto behind = [&] {
+    const std::size_t n = crowd_of(say).threads;
+    return n == 0 ? std::string() : "; " + counted(n, "thread waits", "threads wait") + " behind";
+  };
+  const std::string end = behind();
+  std::string middle;
+  switch (finding.kind) {
+    case FindingKind::kDeadlock:
+    case FindingKind::kSelfDeadlock:
+      middle = cycle_line(say, kLongestLine - text.size() - end.size()) + end;
+      break;
+    case FindingKind::kLongWait: {
+      const Crowd crowd = crowd_of(say);
+      middle = counted(crowd.threads, "thread waits for ", "threads wait for ") +
+               say.lock_in_full(finding.root_lock) +
+               first_for(crowd, crowd.threads == 1 ? "," : ", the first") + "; ";
+      const Thread* const root = say.thread_at(finding.root);
+      middle += root == nullptr ? "who holds it is not known"
+                                : "held by " + say.thread(finding.root) + ", " + say.doing(*root);
+      break;
+    }
+    case FindingKind::kOrphanedLock:
+      middle = say.lock_in_full(finding.root_lock) + " is held by " + say.thread(finding.root) +
+               ", which is gone" + end;
+      break;
+    default: {
+      const Lines lines = verdict(say);
+      if (!lines.empty()) middle = lines.front();
+      if (middle.ends_with('.')) middle.pop_back();
+    }
+  }
+  text += middle;
+  while (text.size() > kLongestLine)
+    text = cut(text, columns(text) - 1 - (text.size() - kLongestLine) / 4);
+  return text;
+}
+
+}  // namespace impasse::report

@@ -1,0 +1,488 @@
+// Threads that run are asked for their stacks: are the answers right, and does nobody notice?
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/select.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "witness/answer.h"
+#include "witness/running_stack.h"
+
+namespace impasse::witness {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::uint32_t own_tid() {
+  return static_cast<std::uint32_t>(syscall(SYS_gettid));
+}
+
+void work(unsigned turns) {
+  for (unsigned i = 0; i < turns; ++i) asm volatile("");
+}
+
+// A thread that works until the object ends.
+class Worker {
+ public:
+  explicit Worker(std::function<void(const std::atomic<bool>& over)> work)
+      : thread_([this, work = std::move(work)] {
+          tid_ = own_tid();
+          work(over_);
+        }) {
+    while (tid_ == 0) std::this_thread::yield();
+  }
+  ~Worker() {
+    over_ = true;
+    thread_.join();
+  }
+  std::uint32_t tid() const { return tid_; }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::atomic<std::uint32_t> tid_{0};
+  std::thread thread_;
+};
+
+// The answer may fail to come in time on a busy machine; a few attempts are allowed.
+Asked ask(std::uint32_t tid, RunningStack& stack) {
+  Asked asked = Asked::kNoAnswer;
+  for (int i = 0; i < 50 && asked != Asked::kGiven; ++i) {
+    asked = ask_running_thread(tid, stack, 500'000'000);
+    if (asked == Asked::kGone || asked == Asked::kBlocked || asked == Asked::kNoSignal) break;
+  }
+  return asked;
+}
+
+constexpr std::uint64_t kMark = 0x1234'5678'9abc'def0;
+
+// Known places on both ends, so that "within" can be told.
+[[gnu::noinline, gnu::noclone]] void spin(const std::atomic<bool>& over) {
+  volatile std::uint64_t marks[64];
+  for (volatile std::uint64_t& mark : marks) mark = kMark;
+  while (!over.load(std::memory_order_relaxed)) continue;
+  for (volatile std::uint64_t& mark : marks) mark = 0;
+}
+
+// A function that calls nothing keeps up to 128 bytes below its stack pointer: those are not
+// copied.
+bool has_marks(const RunningStack& stack) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at + 8 <= stack.size; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const char*>(stack.bytes) + at, sizeof word);
+    count += word == kMark;
+  }
+  return count >= 64 - 128 / sizeof(kMark) && count <= 64;
+}
+
+bool within_spin(std::uint64_t pc) {
+  const auto start = reinterpret_cast<std::uint64_t>(&spin);
+  return pc >= start && pc < start + 256;
+}
+
+TEST(RunningStack, OfASpinningThread) {
+  const Worker worker(spin);
+  RunningStack stack;
+  ASSERT_EQ(ask(worker.tid(), stack), Asked::kGiven);
+  EXPECT_TRUE(within_spin(static_cast<std::uint64_t>(stack.registers[REG_RIP])));
+  EXPECT_EQ(stack.address, static_cast<std::uint64_t>(stack.registers[REG_RSP]));
+  EXPECT_TRUE(has_marks(stack));
+  EXPECT_LE(stack.size, kRunningStackBytes);
+  EXPECT_GT(running_stack_signal(), SIGRTMIN);
+  EXPECT_LE(running_stack_signal(), SIGRTMAX - 3);
+  EXPECT_STREQ(trouble_words(Asked::kGiven), "");
+}
+
+TEST(RunningStack, OfTheMainThread) {
+  static std::atomic<bool> over{false};
+  const auto main_tid = own_tid();
+  Asked asked = Asked::kNoAnswer;
+  bool marks = false;
+  std::thread asker([&] {
+    RunningStack stack;
+    asked = ask(main_tid, stack);
+    marks = has_marks(stack);
+    over = true;
+  });
+  spin(over);
+  asker.join();
+  EXPECT_EQ(asked, Asked::kGiven);
+  EXPECT_TRUE(marks);
+}
+
+TEST(RunningStack, OnASecondStack) {
+  const Worker worker([](const std::atomic<bool>& over) {
+    std::vector<char> room(SIGSTKSZ);
+    stack_t second{};
+    second.ss_sp = room.data();
+    second.ss_size = room.size();
+    sigaltstack(&second, nullptr);
+    spin(over);
+    second.ss_flags = SS_DISABLE;
+    sigaltstack(&second, nullptr);
+  });
+  RunningStack stack;
+  ASSERT_EQ(ask(worker.tid(), stack), Asked::kGiven);
+  EXPECT_TRUE(has_marks(stack));
+}
+
+TEST(RunningStack, ErrnoStays) {
+  std::atomic<bool> changed{false};
+  {
+    const Worker worker([&changed](const std::atomic<bool>& over) {
+      errno = 4711;
+      while (!over) {
+        if (errno != 4711) changed = true;
+      }
+    });
+    RunningStack stack;
+    for (int i = 0; i < 500; ++i) ask(worker.tid(), stack);
+  }
+  EXPECT_FALSE(changed);
+}
+
+TEST(RunningStack, SleepersAreNotAsked) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::atomic<long> result{0};
+  {
+    const Worker worker([&](const std::atomic<bool>&) {
+      char c = 0;
+      result = read(ends[0], &c, 1);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const std::uint64_t answered = mailbox.answered;
+    RunningStack stack;
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_EQ(ask_running_thread(worker.tid(), stack), Asked::kNotRunning);
+    }
+    EXPECT_EQ(mailbox.answered, answered);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+  }
+  EXPECT_EQ(result, 1);
+}
+
+TEST(RunningStack, DeadThreadsAreHarmless) {
+  std::uint32_t tid = 0;
+  {
+    tid = Worker([](const std::atomic<bool>&) {}).tid();
+  }
+  RunningStack stack;
+  EXPECT_EQ(ask_running_thread(tid, stack), Asked::kGone);
+  EXPECT_EQ(ask_running_thread(0x3fff'ffff, stack), Asked::kGone);
+  EXPECT_EQ(stack.size, 0U);
+}
+
+TEST(RunningStack, ThreadsThatEndMeanwhile) {
+  const auto end = steady_clock::now() + std::chrono::seconds(1);
+  RunningStack stack;
+  while (steady_clock::now() < end) {
+    std::atomic<std::uint32_t> tid{0};
+    std::thread thread([&tid] {
+      tid = own_tid();
+      const auto until = steady_clock::now() + std::chrono::microseconds(150);
+      while (steady_clock::now() < until) continue;
+    });
+    while (tid == 0) std::this_thread::yield();
+    const Asked asked = ask_running_thread(tid, stack);
+    EXPECT_NE(asked, Asked::kStillAnswering);
+    thread.join();
+  }
+}
+
+// All signals blocked, read with signalfd: ours must not turn up there.
+TEST(RunningStack, WhoBlocksSignalsIsNotAsked) {
+  std::atomic<bool> turned_up{false};
+  {
+    const Worker worker([&turned_up](const std::atomic<bool>& over) {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      const int fd = signalfd(-1, &all, SFD_NONBLOCK);
+      signalfd_siginfo info{};
+      while (!over) {
+        if (read(fd, &info, sizeof info) == sizeof info) turned_up = true;
+        work(1000);
+      }
+      close(fd);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    RunningStack stack;
+    int blocked = 0;
+    for (int i = 0; i < 200; ++i) {
+      const Asked asked = ask_running_thread(worker.tid(), stack);
+      EXPECT_TRUE(asked == Asked::kBlocked || asked == Asked::kNotRunning);
+      blocked += asked == Asked::kBlocked;
+    }
+    EXPECT_GT(blocked, 0);
+  }
+  EXPECT_FALSE(turned_up);
+}
+
+// In a child, because signals are the process's: 0 when all is well.
+int in_child(const std::function<int()>& what) {
+  const pid_t child = fork();
+  if (child == 0) _exit(what());
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+// Also: after fork() everything works as before.
+TEST(RunningStack, AfterFork) {
+  EXPECT_EQ(in_child([] {
+              const Worker worker(spin);
+              RunningStack stack;
+              return ask(worker.tid(), stack) == Asked::kGiven && has_marks(stack) ? 0 : 1;
+            }),
+            0);
+}
+
+TEST(RunningStack, SignalsOfTheProgramAreLeftAlone) {
+  EXPECT_EQ(in_child([] {
+              // It takes the one that we have, catches the next and ignores the one after that.
+              const int first = SIGRTMAX - 3;
+              signal(first, [](int) {});
+              signal(first - 1, [](int) {});
+              signal(first - 2, SIG_IGN);
+              const Worker worker(spin);
+              RunningStack stack;
+              if (ask(worker.tid(), stack) != Asked::kGiven) return 1;
+              return running_stack_signal() == first - 3 ? 0 : 2;
+            }),
+            0);
+}
+
+TEST(RunningStack, NoSignalLeft) {
+  EXPECT_EQ(in_child([] {
+              for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) signal(number, SIG_IGN);
+              const Worker worker(spin);
+              RunningStack stack;
+              return ask(worker.tid(), stack) == Asked::kNoSignal ? 0 : 1;
+            }),
+            0);
+}
+
+// A filter that kills for what the handler must not do.
+void install_filter() {
+  const auto refuse = [](unsigned number) {
+    return std::vector<sock_filter>{BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+                                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)};
+  };
+  std::vector<sock_filter> code{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const unsigned number : {SYS_process_vm_readv, SYS_gettid, SYS_getpid, SYS_tgkill}) {
+    const auto part = refuse(number);
+    code.insert(code.end(), part.begin(), part.end());
+  }
+  code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST(RunningStack, FilteredThreads) {
+  EXPECT_EQ(in_child([] {
+              const Worker worker([](const std::atomic<bool>& over) {
+                install_filter();
+                spin(over);
+              });
+              const Worker other(spin);
+              std::this_thread::sleep_for(std::chrono::milliseconds(20));
+              RunningStack stack;
+              for (int i = 0; i < 200; ++i) {
+                if (ask(worker.tid(), stack) != Asked::kGiven) return 1;
+                if (!has_marks(stack)) return 2;
+                if (ask(other.tid(), stack) != Asked::kGiven) return 3;
+                if (!has_marks(stack)) return 4;
+              }
+              return 0;
+            }),
+            0);
+}
+
+// The race: seen running, asleep when the signal comes. Nobody may see EINTR.
+struct Waits {
+  const char* name;
+  std::function<long()> wait;
+};
+
+void race(const Waits& waits) {
+  std::atomic<long> interrupted{0};
+  std::atomic<long> rounds{0};
+  long given = 0;
+  long late = 0;
+  {
+    const Worker worker([&](const std::atomic<bool>& over) {
+      std::uint32_t random = 1;
+      while (!over) {
+        random = random * 1664525 + 1013904223;
+        const unsigned spins = random >> 14;
+        work(spins);
+        errno = 0;
+        if (waits.wait() < 0 && errno == EINTR) ++interrupted;
+        ++rounds;
+      }
+    });
+    const auto end = steady_clock::now() + std::chrono::milliseconds(500);
+    RunningStack stack;
+    while (steady_clock::now() < end) {
+      if (ask_running_thread(worker.tid(), stack, 20'000'000) != Asked::kGiven) continue;
+      ++given;
+      // In a call, behind a system call instruction: it fell asleep before the signal came.
+      late += stack.registers[REG_RAX] == -EINTR;
+    }
+  }
+  EXPECT_EQ(interrupted, 0) << waits.name;
+  EXPECT_GT(given, 10) << waits.name;
+  std::printf("%-14s %6ld rounds, %5ld answers, %4ld of them out of a call\n", waits.name,
+              rounds.load(), given, late);
+}
+
+TEST(Race, NobodySeesAnInterruption) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const timeval soon{0, 300};
+  setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+  const int epoll = epoll_create1(0);
+  const std::vector<Waits> all = {
+      {"epoll_wait",
+       [epoll] {
+         epoll_event event{};
+         return epoll_wait(epoll, &event, 1, 1);
+       }},
+      {"poll", [] { return poll(nullptr, 0, 1); }},
+      {"nanosleep",
+       [] {
+         const timespec time{0, 100'000};
+         return nanosleep(&time, nullptr);
+       }},
+      {"select",
+       [] {
+         timeval time{0, 100};
+         return select(0, nullptr, nullptr, nullptr, &time);
+       }},
+      {"recv",
+       [&pair] {
+         char c = 0;
+         return recv(pair[0], &c, 1, 0);
+       }},
+  };
+  for (const Waits& waits : all) race(waits);
+}
+
+// The signal meets the sleep for certain: as if the look had been wrong every time.
+TEST(Race, ASignalThatMeetsASleep) {
+  RunningStack stack;
+  {
+    const Worker worker(spin);
+    ASSERT_EQ(ask(worker.tid(), stack), Asked::kGiven);  // the handler is there
+  }
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const timeval soon{0, 300'000};
+  setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+  const int epoll = epoll_create1(0);
+  sem_t semaphore;
+  sem_init(&semaphore, 0, 0);
+  sigset_t user;
+  sigemptyset(&user);
+  sigaddset(&user, SIGUSR1);
+  const timespec time{0, 300'000'000};
+  const std::vector<Waits> all = {
+      {"epoll_wait",
+       [&] {
+         epoll_event event{};
+         return epoll_wait(epoll, &event, 1, 300);
+       }},
+      {"poll", [] { return poll(nullptr, 0, 300); }},
+      {"nanosleep", [&] { return nanosleep(&time, nullptr); }},
+      {"usleep", [] { return usleep(300'000); }},
+      {"select",
+       [] {
+         timeval span{0, 300'000};
+         return select(0, nullptr, nullptr, nullptr, &span);
+       }},
+      {"recv",
+       [&] {
+         char c = 0;
+         return recv(pair[0], &c, 1, 0);
+       }},
+      {"sem_timedwait",
+       [&] {
+         timespec end{};
+         clock_gettime(CLOCK_REALTIME, &end);
+         ++end.tv_sec;
+         return sem_timedwait(&semaphore, &end);
+       }},
+      {"sigtimedwait", [&] { return sigtimedwait(&user, nullptr, &time); }},
+  };
+  for (const Waits& waits : all) {
+    int error = 0;
+    std::uint64_t answered = mailbox.answered;
+    {
+      const Worker worker([&](const std::atomic<bool>&) {
+        errno = 0;
+        waits.wait();
+        error = errno;
+      });
+      for (int i = 0; i < 10; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        syscall(SYS_tgkill, getpid(), worker.tid(), running_stack_signal());
+      }
+    }
+    EXPECT_NE(error, EINTR) << waits.name;
+    EXPECT_EQ(mailbox.answered, answered + 10) << waits.name;
+  }
+}
+
+// A handler that comes after its question was given up writes nothing.
+TEST(Mailbox, LateAnswers) {
+  RunningStack stack;
+  std::atomic<bool> block{true};
+  std::atomic<bool> blocked{false};
+  const Worker slow([&](const std::atomic<bool>& over) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    blocked = true;
+    while (block) continue;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    spin(over);
+  });
+  const Worker quick(spin);
+  ASSERT_EQ(ask(quick.tid(), stack), Asked::kGiven);
+  while (!blocked) continue;
+  // Behind the asker's back: as if the thread had blocked signals right after it was looked at.
+  const std::uint64_t answered = mailbox.answered;
+  syscall(SYS_tgkill, getpid(), slow.tid(), running_stack_signal());
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(ask(quick.tid(), stack), Asked::kGiven);
+    if (i == 50) block = false;  // from now on it comes at any time
+    EXPECT_TRUE(has_marks(stack));
+  }
+  while (mailbox.answered < answered + 101) std::this_thread::yield();
+  EXPECT_EQ(ask(slow.tid(), stack), Asked::kGiven);
+}
+
+}  // namespace
+}  // namespace impasse::witness

@@ -1,0 +1,306 @@
+"""The textbooks' deadlocks, and what looks like one and is none."""
+
+import time
+
+from findings_case import FindingsCase, Step
+from sample_run import functions, is_function
+
+
+class Circles(FindingsCase):
+    def test_abba(self):
+        self.assert_abba(self.only_report("abba", "deadlock"))
+
+    def assert_abba(self, report):
+        self.assert_circle(
+            report,
+            Step(
+                "transfer",
+                "auditor",
+                lock="audit_mutex",
+                asked_in="transfer_money",
+                held_in="write_audit",
+            ),
+            Step(
+                "auditor",
+                "transfer",
+                lock="accounts_mutex",
+                asked_in="write_audit",
+                held_in="transfer_money",
+            ),
+        )
+        self.assert_crowd(report)
+        self.assertTrue(report.finding["certain"])
+
+    def test_abba_repaired(self):
+        self.assert_silent("abba --repaired", wait="1s")
+
+    def test_fingerprint(self):
+        """The same from run to run, wherever memory and threads happen to be; another for another."""
+        one, again, other = (
+            self.only_report(command, "deadlock").finding["fingerprint"]
+            for command in ("abba", "abba", "classics three_way")
+        )
+        self.assertEqual(one, again)
+        self.assertNotEqual(one, other)
+
+    def test_three_way(self):
+        report = self.only_report("classics three_way", "deadlock")
+        within = {"asked_in": "cross", "held_in": "cross"}
+        self.assert_circle(
+            report,
+            Step("from-north", "from-east", lock="east_mutex", **within),
+            Step("from-east", "from-south", lock="south_mutex", **within),
+            Step("from-south", "from-north", lock="north_mutex", **within),
+        )
+
+    def test_philosophers(self):
+        report = self.only_report("classics philosophers", "deadlock")
+        table = ["Platon", "Sokrates", "Kant", "Hegel", "Marx"]
+        self.assert_circle(
+            report,
+            *(
+                Step(one, neighbour, lock="forks", asked_in="dine", held_in="dine")
+                for one, neighbour in zip(table, table[1:] + table[:1])
+            ),
+        )
+
+    def test_rwlock_mix(self):
+        report = self.only_report("classics rwlock_mix", "deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "reprice",
+                "delist",
+                lock="prices_lock",
+                wants="write",
+                asked_in="repriceFromCatalog",
+                held_in="delistUnpriced",
+                shared=True,
+            ),
+            Step(
+                "delist",
+                "reprice",
+                lock="catalog_lock",
+                wants="write",
+                asked_in="delistUnpriced",
+                held_in="repriceFromCatalog",
+                shared=True,
+            ),
+        )
+
+    def test_join_under_lock(self):
+        report = self.only_report("classics join_under_lock", "deadlock")
+        self.assert_circle(
+            report,
+            Step("collector", "worker", wants="join", asked_in="collectUnderLock", reason="join"),
+            Step(
+                "worker",
+                "collector",
+                lock="results_mutex",
+                asked_in="addResult",
+                held_in="collectUnderLock",
+            ),
+        )
+
+    def test_signal_relock(self):
+        report = self.only_report("classics signal_relock", "self_deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "worker", "worker", lock="table_mutex", asked_in="logEvent", held_in="updateTable"
+            ),
+        )
+        # Through the handler, and on to what it interrupted.
+        self.assert_stack(
+            report.thread_named("worker"), "logEvent", "handle_by_locking", "updateTable"
+        )
+
+    def test_spin_self(self):
+        report = self.only_report("classics spin_self", "self_deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "receiver",
+                "receiver",
+                lock="ring_lock",
+                wants="spin",
+                asked_in="countDrop",
+                held_in="pushPacket",
+            ),
+        )
+
+    def test_spin_abba(self):
+        report = self.only_report("classics spin_abba", "deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "receiver",
+                "publisher",
+                lock="stats_lock",
+                wants="spin",
+                asked_in="receive",
+                held_in="publishStats",
+            ),
+            Step(
+                "publisher",
+                "receiver",
+                lock="ring_lock",
+                wants="spin",
+                asked_in="publishStats",
+                held_in="receive",
+            ),
+        )
+
+    def test_loader(self):
+        """The loader's lock is held for ever by one of them: the report must come all the same."""
+        report = self.only_report("classics loader", "deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "opener",
+                "settings",
+                lock="plugins_mutex",
+                asked_in="register_plugin",
+                held_in="reloadSettings",
+            ),
+            Step(
+                "settings",
+                "opener",
+                lock="settings_mutex",
+                asked_in="reloadSettings",
+                held_in="loadPlugin",
+            ),
+        )
+        self.assert_stack(
+            report.thread_named("opener"), "register_plugin", "plugin_constructor", "loadPlugin"
+        )
+
+    def test_malloc_lock(self):
+        """So is the program's malloc lock."""
+        report = self.only_report("malloc_lock", "deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "reporter",
+                "allocator",
+                lock="heap_mutex",
+                asked_in="allocate",
+                held_in="allocate",
+            ),
+            Step(
+                "allocator",
+                "reporter",
+                lock="usage_mutex",
+                asked_in="countChunk",
+                held_in="reportUsage",
+            ),
+        )
+        self.assert_stack(report.thread_named("allocator"), "countChunk", "allocate", "fillCache")
+
+    def test_circles_repaired(self):
+        for name in (
+            "three_way",
+            "philosophers",
+            "rwlock_mix",
+            "join_under_lock",
+            "signal_relock",
+            "spin_self",
+            "spin_abba",
+            "loader",
+        ):
+            with self.subTest(name):
+                self.assert_silent(f"classics {name} --repaired", wait="1s")
+
+    def test_malloc_lock_repaired(self):
+        self.assert_silent("malloc_lock --repaired", wait="500ms")
+
+
+class Gone(FindingsCase):
+    def test_exited_holder(self):
+        report = self.only_report("classics exited_holder", "orphaned_lock")
+        self.assert_orphan(report, "client", "lookUp", "refresher", "refreshCache", "cache_mutex")
+
+    def test_fork_held(self):
+        """In the child: the parent has nothing to say."""
+        run = self.run_sample("classics fork_held")
+        run.wait_until_it_says("stuck:")
+        run.wait_for_reports(1)
+        time.sleep(1)
+        (report,) = run.wait_for_reports(1)
+        self.assertNotEqual(report.pid, run.pid)
+        self.assertEqual(report.finding["kind"], "orphaned_lock")
+        self.assert_sound(run, report)
+        self.assert_said(run, report)
+        self.assert_orphan(report, "spawner", "writeLog", "logger", "rotateLog", "log_mutex")
+
+    def assert_orphan(self, report, waiter, asked_in, holder, held_in, lock):
+        self.assertEqual(report.cycle, [])
+        (link,) = report.crowd
+        self.assertEqual(link["reason"], "gone")
+        self.assertEqual(report.name(link["waiter"]), waiter)
+        self.assert_site(report.thread(link["waiter"])["wait"]["site"], asked_in, waiter)
+        self.assert_stack(report.thread(link["waiter"]), asked_in)
+        self.assert_root(report, holder, lock=lock, held_in=held_in)
+
+    def test_gone_repaired(self):
+        for name in ("exited_holder", "fork_held"):
+            with self.subTest(name):
+                self.assert_silent(f"classics {name} --repaired", wait="2s")
+
+
+class Crowd(FindingsCase):
+    def test_crowd(self):
+        """2,000 threads behind one: one finding."""
+        report = self.only_report("classics crowd", "long_wait", wait="500ms")
+        root = self.assert_root(
+            report, "rebuild", lock="catalogue_mutex", held_in="rebuildCatalogue"
+        )
+        self.assert_activity(root, "clock_nanosleep", "")
+        self.assertGreater(len(report.crowd), 0)
+        for link in report.crowd:
+            waiter = report.thread(link["waiter"])
+            self.assertEqual(waiter["name"], "client")
+            self.assertTrue(
+                any(is_function(name, "serveClient") for name in functions(waiter["wait"]["site"]))
+            )
+
+    def test_crowd_repaired(self):
+        self.assert_silent("classics crowd --repaired", wait="10s")
+
+
+# What is healthy from the beginning, with a threshold that its own waits stay below: those who
+# wait for work or for a thread's end wait much longer than that.
+HEALTHY = {
+    "recursive": "2s",
+    "trylock_backoff": "1s",
+    "timed": "1s",
+    "hand_over_hand": "2s",
+    "remade_lock": "1s",
+    "robust_owner": "2s",
+    "idle_pool": "100ms",
+    "futures": "100ms",
+    "long_join": "50ms",
+}
+
+
+class Healthy(FindingsCase):
+    pass
+
+
+def healthy_test(name, wait):
+    return lambda self: self.assert_silent(f"classics {name}", wait=wait)
+
+
+for one, threshold in HEALTHY.items():
+    setattr(Healthy, f"test_{one}", healthy_test(one, threshold))
+
+
+class Stress(FindingsCase):
+    def test_stress(self):
+        run = self.run_sample("stress --for 20", wait="50ms")
+        status = run.end(60)
+        found = run.wait_for_reports(0)
+        self.assertEqual(status, 0, run.complaints() + run.output())
+        # A machine that is busy elsewhere may make somebody wait: that is a fact, and nothing more.
+        wrong = [one.finding for one in found if one.finding["kind"] != "long_wait"]
+        self.assertEqual(wrong, [])

@@ -1,0 +1,62 @@
+#!/usr/bin/python3
+"""findings_test.py --samples DIR --preload P --stress S --schema J [NAME ...]: is what is found right?
+
+Each NAME is a test: a sample that runs under impasse, whose reports are read. Without a NAME all
+run; --registered compares the names with those that are given.
+"""
+
+import argparse
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "facts"))
+
+import classic_findings
+import incident_findings
+from findings_case import FindingsCase
+from sample_run import Tools
+
+MODULES = (incident_findings, classic_findings)
+
+
+def all_tests():
+    """{name: test}"""
+    found = {}
+    for module in MODULES:
+        for suite in unittest.TestLoader().loadTestsFromModule(module):
+            for test in suite:
+                name = test.id().rpartition(".test_")[2]
+                assert name not in found, name
+                found[name] = test
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--samples", required=True)
+    parser.add_argument("--preload", required=True)
+    parser.add_argument("--stress", default="")
+    parser.add_argument("--schema", default="")
+    parser.add_argument("--registered", action="store_true")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    tests = all_tests()
+    if arguments.registered:
+        missing = sorted(set(tests) ^ set(arguments.names))
+        print(f"in one list and not in the other: {missing}" if missing else "all are registered")
+        return 1 if missing else 0
+
+    FindingsCase.tools = Tools(
+        *(
+            os.path.abspath(path) if path else ""
+            for path in (arguments.samples, arguments.preload, arguments.stress, arguments.schema)
+        )
+    )
+    suite = unittest.TestSuite(tests[name] for name in arguments.names or tests)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+// Reports of circles, and of waits: each as a scene of its own.
+#pragma once
+
+#include "report_scene.h"
+
+namespace impasse::report {
+
+Report abba();
+Report abba_with_crowd();
+Report three_way();
+Report philosophers(std::uint32_t n);
+Report waiting_writer();
+Report join_under_lock();
+Report relock();
+Report upgrade();
+Report in_handler();
+
+Report orphaned_by_end();
+Report orphaned_by_fork();
+Report readers_behind_writer();
+Report starving_readers();
+Report holder_not_known();
+Report disk_stall();
+Report misuse_of(MisuseKind kind);
+Report everything();
+Report without_names();
+
+}  // namespace impasse::report

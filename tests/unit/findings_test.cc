@@ -1,0 +1,157 @@
+#include "detector/findings.h"
+
+#include <gtest/gtest.h>
+
+#include "scene.h"
+
+namespace impasse {
+namespace {
+
+using test::Scene;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+// Time goes on: clock, waits and all.
+void pass(Scene& scene, std::uint64_t ns) {
+  scene.snapshot.tick += ns / scene.snapshot.tick_ns;
+  scene.snapshot.now_ns += ns;
+}
+
+class FindingsTest : public ::testing::Test {
+ protected:
+  Scene scene_;
+  Findings findings_{{10 * kSecond}};
+  std::vector<Telling> look() { return findings_.look(scene_.snapshot, Scene::probe); }
+
+  void abba() {
+    const auto a = scene_.thread(), b = scene_.thread();
+    scene_.holds(a, 1);
+    scene_.holds(b, 2);
+    scene_.wants(a, 2);
+    scene_.wants(b, 1);
+  }
+};
+
+TEST_F(FindingsTest, NothingIsToldOfASingleLook) {
+  abba();
+  EXPECT_TRUE(look().empty());
+  EXPECT_TRUE(findings_.wants_second_look());
+  pass(scene_, 20'000'000);
+  EXPECT_EQ(look().size(), 1U);
+  EXPECT_FALSE(findings_.wants_second_look());
+}
+
+TEST_F(FindingsTest, AnotherWaitOfTheSameThreadsIsNotTheSame) {
+  abba();
+  EXPECT_TRUE(look().empty());
+  scene_.snapshot.threads[0].wait->sequence += 2;
+  EXPECT_TRUE(look().empty());
+  EXPECT_EQ(look().size(), 1U);
+}
+
+TEST_F(FindingsTest, ToldOnceThenEverMoreRarely) {
+  abba();
+  std::vector<std::uint64_t> told_at;
+  const std::uint64_t begin = scene_.snapshot.now_ns;
+  for (int i = 0; i < 2'000; ++i) {
+    for (const Telling& telling : look()) {
+      EXPECT_EQ(telling.finding, 1U);
+      EXPECT_EQ(telling.update, told_at.size());
+      told_at.push_back((scene_.snapshot.now_ns - begin) / kSecond);
+    }
+    pass(scene_, kSecond);
+  }
+  // 1 and then 5, 30, 60, 120, ... times the threshold
+  EXPECT_EQ(told_at, (std::vector<std::uint64_t>{1, 51, 301, 601, 1'201}));
+}
+
+TEST_F(FindingsTest, ManyBehindOneLockAreOneFinding) {
+  const auto root = scene_.thread();
+  scene_.holds(root, 1);
+  std::size_t told = 0;
+  for (int i = 0; i < 50; ++i) {
+    scene_.wants(scene_.thread(), 1, 0);
+    for (int k = 0; k < 10; ++k) {
+      told += look().size();
+      pass(scene_, kSecond / 10);
+    }
+  }
+  EXPECT_EQ(told, 1U);
+}
+
+TEST_F(FindingsTest, StarvationKeepsItsNameWhoeverHasTheLock) {
+  const auto a = scene_.thread(), b = scene_.thread(), starving = scene_.thread();
+  scene_.wants(starving, 1, 0);
+  std::vector<std::uint64_t> changes;
+  for (int i = 0; i < 400; ++i) {
+    scene_.snapshot.threads[a].holds.clear();
+    scene_.snapshot.threads[b].holds.clear();
+    scene_.holds(i % 2 == 0 ? a : b, 1).tick = static_cast<std::uint32_t>(scene_.snapshot.tick);
+    for (const Telling& telling : look()) {
+      EXPECT_EQ(telling.finding, 1U);
+      ASSERT_TRUE(telling.changed_hands);
+      changes.push_back(*telling.changed_hands);
+    }
+    pass(scene_, kSecond / 10);
+  }
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_GE(changes[0], 95U);
+}
+
+TEST_F(FindingsTest, AStuckHolderChangesNothing) {
+  scene_.holds(scene_.thread(), 1);
+  scene_.wants(scene_.thread(), 1, 0);
+  std::vector<Telling> told;
+  for (int i = 0; i < 200 && told.empty(); ++i) {
+    told = look();
+    pass(scene_, kSecond / 10);
+  }
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].changed_hands, 0U);
+}
+
+TEST_F(FindingsTest, WhatComesAgainIsTheSameTrouble) {
+  const auto root = scene_.thread(), waiter = scene_.thread();
+  std::vector<std::uint32_t> updates;
+  for (int episode = 0; episode < 8; ++episode) {
+    scene_.snapshot.threads[root].holds.clear();
+    scene_.holds(root, 1);
+    scene_.wants(waiter, 1, 0).tick = scene_.snapshot.tick;
+    for (int i = 0; i < 15; ++i) {
+      pass(scene_, kSecond);
+      for (const Telling& telling : look()) {
+        EXPECT_EQ(telling.finding, 1U);
+        updates.push_back(telling.update);
+      }
+    }
+    scene_.snapshot.threads[waiter].wait.reset();
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+  }
+  EXPECT_EQ(updates, (std::vector<std::uint32_t>{0, 1}));
+}
+
+TEST_F(FindingsTest, WhatCouldNotBeToldIsToldLater) {
+  abba();
+  look();
+  const auto first = look();
+  ASSERT_EQ(first.size(), 1U);
+  findings_.not_told(first[0].finding);
+  EXPECT_EQ(look().size(), 1U);
+}
+
+TEST_F(FindingsTest, MuchOfTheSameIsToldThreeTimes) {
+  std::size_t told = 0;
+  for (std::uint64_t pair = 0; pair < 10; ++pair) {
+    const auto a = scene_.thread(), b = scene_.thread();
+    const std::uint64_t x = 100 + 2 * pair, y = x + 1;
+    scene_.holds(a, x).site = 1;
+    scene_.holds(b, y).site = 2;
+    scene_.wants(a, y).site = 3;
+    scene_.wants(b, x).site = 4;
+  }
+  for (int i = 0; i < 5; ++i) told += look().size();
+  EXPECT_EQ(told, 3U);
+}
+
+}  // namespace
+}  // namespace impasse

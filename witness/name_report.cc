@@ -1,0 +1,36 @@
+#include "witness/name_report.h"
+
+#include <cstdio>
+
+#include "symbolize/namer.h"
+
+namespace impasse::witness {
+namespace {
+
+void name_lock(symbolize::Namer& namer, report::Lock& lock) {
+  const auto symbol = namer.symbol_of_data(lock.address);
+  if (!symbol) return;
+  lock.name = symbol->name;
+  lock.memory = report::Memory::kGlobal;
+  if (symbol->offset == 0) return;
+  char offset[24];
+  std::snprintf(offset, sizeof offset, "+0x%llx", static_cast<unsigned long long>(symbol->offset));
+  lock.name += offset;
+}
+
+}  // namespace
+
+void name_report(report::Report& report) {
+  symbolize::Namer namer;
+  for (report::Thread& thread : report.threads) {
+    namer.name(thread.stack);
+    for (report::Hold& hold : thread.holds) namer.name(hold.site);
+    if (thread.wait) namer.name(thread.wait->site);
+    if (thread.entry.pc != 0) namer.name(thread.entry);
+  }
+  for (report::Lock& lock : report.locks) name_lock(namer, lock);
+  report.named = true;
+  report.names_trouble = namer.trouble();
+}
+
+}  // namespace impasse::witness

@@ -1,0 +1,30 @@
+#include "witness/naming.h"
+
+#include "report/report_json.h"
+#include "report/report_text.h"
+#include "symbolize/arena.h"
+#include "symbolize/crash_guard.h"
+#include "witness/name_report.h"
+
+namespace impasse::witness {
+
+void NamingTask::look_up() const {
+  report::Report named = report_;
+  name_report(named);
+  const std::string text = report::report_text(named, {});
+  const std::string json = report::report_json(named);
+  if (!outdated_.load(std::memory_order_acquire)) Delivery::replace(files_, text, json);
+}
+
+void NamingTask::run() {
+  const std::string dump = files_.text + ".crash";
+  auto work = [this] { look_up(); };
+  if (symbolize::run_guarded(dump.c_str(), work)) {
+    symbolize::OwnArena::trim();
+    done_.store(true, std::memory_order_release);
+  } else {
+    side_.set_lost();
+  }
+}
+
+}  // namespace impasse::witness

@@ -1,0 +1,343 @@
+#include "witness/report_builder.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+
+#include "detector/current_wait.h"
+
+namespace impasse::witness {
+namespace {
+
+LockKind lock_kind(WaitKind kind) {
+  if (kind == WaitKind::kRead || kind == WaitKind::kWrite) return LockKind::kRwlock;
+  return kind == WaitKind::kSpin ? LockKind::kSpin : LockKind::kMutex;
+}
+
+std::string variety(const LockState& state) {
+  std::string words;
+  const auto add = [&words](bool is, const char* word) {
+    if (!is) return;
+    if (!words.empty()) words += ", ";
+    words += word;
+  };
+  add(state.recursive, "recursive");
+  add(state.robust, "robust");
+  add(state.prefers_writers, "prefers writers");
+  add(state.between_processes, "shared between processes");
+  return words;
+}
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  hash = (hash ^ value) * 0x9e37'79b9'7f4a'7c15;
+  return hash ^ (hash >> 29);
+}
+
+std::uint64_t mix(std::uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = mix(hash, static_cast<unsigned char>(c));
+  return hash;
+}
+
+}  // namespace
+
+ReportBuilder::ReportBuilder(const Snapshot& snapshot, LockProbe probe,
+                             const symbolize::Modules& modules)
+    : snapshot_(snapshot), probe_(probe), modules_(modules) {
+  report_.process.pid = snapshot.pid;
+  report_.process.program = snapshot.program;
+  report_.process.version = snapshot.library_version;
+  report_.process.started_ns = snapshot.started_ns;
+}
+
+// Stamps are of the watchdog's clock, which stands still while the process is stopped.
+std::uint64_t ReportBuilder::moment_of(std::uint32_t tick) const {
+  if (tick == 0 || snapshot_.tick == 0) return 0;
+  const auto passed = static_cast<std::int32_t>(static_cast<std::uint32_t>(snapshot_.tick) - tick);
+  const std::uint64_t ns = passed > 0 ? static_cast<std::uint64_t>(passed) * snapshot_.tick_ns : 0;
+  return ns < snapshot_.now_ns ? snapshot_.now_ns - ns : 1;
+}
+
+symbolize::Frame ReportBuilder::site_frame(std::uint64_t pc) const {
+  symbolize::Frame frame;
+  frame.pc = pc;
+  return frame;
+}
+
+std::uint32_t ReportBuilder::lock(std::uint64_t address, LockKind kind) {
+  const auto next = static_cast<std::uint32_t>(report_.locks.size());
+  const auto [place, is_new] = locks_.emplace(address, next);
+  if (!is_new) return place->second;
+  report::Lock lock;
+  lock.address = address;
+  lock.kind = kind;
+  const LockState state = probe_(address, kind);
+  if (state.readable) {
+    lock.variety = variety(state);
+    lock.owner_word = state.owner;
+  }
+  const auto fact = std::lower_bound(
+      snapshot_.locks.begin(), snapshot_.locks.end(), address,
+      [](const LockFact& known, std::uint64_t wanted) { return known.address < wanted; });
+  if (fact != snapshot_.locks.end() && fact->address == address) {
+    lock.contended = fact->contended;
+    lock.waited_ns = fact->waited_ns;
+  }
+  if (modules_.find(address)) lock.memory = report::Memory::kGlobal;
+  report_.locks.push_back(std::move(lock));
+  return next;
+}
+
+report::Hold ReportBuilder::hold_from(const HoldFact& fact) {
+  report::Hold hold;
+  hold.lock = lock(fact.lock, fact.kind);
+  hold.shared = fact.shared;
+  hold.tried = fact.tried;
+  hold.timed = fact.timed;
+  hold.levels = fact.levels;
+  hold.phase = fact.phase;
+  hold.since_ns = moment_of(fact.tick);
+  hold.site = site_frame(fact.site);
+  return hold;
+}
+
+report::Wait ReportBuilder::wait_from(const CurrentWait& fact) {
+  report::Wait wait;
+  wait.kind = fact.kind;
+  wait.object = fact.object;
+  if (fact.for_lock()) {
+    wait.lock = lock(fact.object, lock_kind(fact.kind));
+  } else if (fact.kind == WaitKind::kCondition) {
+    if (fact.partner != 0) wait.mutex = lock(fact.partner, LockKind::kMutex);
+  } else if (const auto joined = handles_.find(fact.object); joined != handles_.end()) {
+    wait.thread = joined->second;
+  }
+  wait.since_about = fact.since_ns == 0;
+  wait.since_ns =
+      wait.since_about ? moment_of(static_cast<std::uint32_t>(fact.tick)) : fact.since_ns;
+  wait.timed = fact.timed;
+  wait.in_signal_handler = fact.in_handler;
+  wait.site = site_frame(fact.site);
+  return wait;
+}
+
+void ReportBuilder::add_threads() {
+  report_.threads.reserve(snapshot_.threads.size());
+  for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+    if (snapshot_.threads[i].thread != 0) handles_.emplace(snapshot_.threads[i].thread, i);
+  }
+  for (const ThreadFact& fact : snapshot_.threads) {
+    report::Thread thread;
+    thread.tid = fact.tid;
+    thread.name = fact.name;
+    thread.started_ns = fact.started_ns;
+    if (fact.entry != 0) {
+      thread.entry = site_frame(fact.entry);
+      thread.entry.returns_here = false;
+    }
+    if (fact.life == ThreadLife::kStarting) {
+      thread.activity.kind = system::ActivityKind::kStarting;
+    }
+    for (const HoldFact& hold : fact.holds) {
+      if (hold.phase != hold_phase::kAcquiring) thread.holds.push_back(hold_from(hold));
+    }
+    if (const auto wait = current_wait(fact, snapshot_.tick, 1)) {
+      thread.wait = wait_from(*wait);
+      thread.activity.kind = system::ActivityKind::kInWait;
+    }
+    report_.threads.push_back(std::move(thread));
+  }
+}
+
+std::uint32_t ReportBuilder::gone_thread(std::uint32_t departure) {
+  const auto next = static_cast<std::uint32_t>(report_.threads.size());
+  const auto [place, is_new] = gone_.emplace(departure, next);
+  if (!is_new) return place->second;
+  const DepartureFact& fact = snapshot_.departures[departure];
+  report::Thread thread;
+  thread.tid = fact.tid;
+  thread.name = fact.name;
+  thread.involved = true;
+  thread.ended_ns = fact.when_ns;
+  thread.activity.kind = fact.reason == DepartureReason::kForked ? system::ActivityKind::kLeftBehind
+                                                                 : system::ActivityKind::kGone;
+  for (const DepartureFact& other : snapshot_.departures) {
+    if (other.tid == fact.tid && other.when_ns == fact.when_ns) {
+      thread.holds.push_back(hold_from(other.hold));
+      // Taken before this process's clock began to run.
+      if (fact.reason == DepartureReason::kForked) thread.holds.back().since_ns = 0;
+    }
+  }
+  report_.threads.push_back(std::move(thread));
+  return next;
+}
+
+report::Link ReportBuilder::link_from(const VerdictLink& fact) {
+  report::Link link;
+  link.waiter = fact.waiter;
+  link.reason = fact.reason;
+  if (fact.blocker != kNoOne) {
+    link.blocker = fact.reason == LinkReason::kGone ? gone_thread(fact.blocker) : fact.blocker;
+  }
+  if (fact.lock != 0) {
+    link.lock = report_.threads[fact.waiter].wait ? report_.threads[fact.waiter].wait->lock
+                                                  : report::kNobody;
+  }
+  return link;
+}
+
+void ReportBuilder::add_finding(const Telling& telling, const Thresholds& thresholds) {
+  const Verdict& verdict = *telling.verdict;
+  report::Finding& finding = report_.finding;
+  finding.kind = verdict.kind;
+  if (verdict.kind == FindingKind::kMisuse) finding.misuse = MisuseKind::kExitWhileHolding;
+  finding.update = telling.update;
+  finding.found_ns = telling.found_ns;
+  for (const VerdictLink& link : verdict.cycle) finding.cycle.push_back(link_from(link));
+  for (const VerdictLink& link : verdict.crowd) finding.crowd.push_back(link_from(link));
+  if (verdict.gone_root != kNoOne) {
+    finding.root = gone_thread(verdict.gone_root);
+  } else if (verdict.root != kNoOne) {
+    finding.root = verdict.root;
+  }
+  if (const auto known = locks_.find(verdict.root_lock); known != locks_.end()) {
+    finding.root_lock = known->second;
+  }
+  if (verdict.kind == FindingKind::kLongWait) {
+    finding.threshold_ns = thresholds.wait_ns;
+    finding.changed_hands = telling.changed_hands;
+  }
+  for (const auto* links : {&finding.cycle, &finding.crowd}) {
+    for (const report::Link& link : *links) {
+      report_.threads[link.waiter].involved = true;
+      if (link.blocker != report::kNobody) report_.threads[link.blocker].involved = true;
+    }
+  }
+  if (finding.root != report::kNobody) report_.threads[finding.root].involved = true;
+  finding.fingerprint = fingerprint();
+}
+
+// Also one that has ended meanwhile.
+std::uint32_t ReportBuilder::thread_of(std::uint32_t tid) {
+  for (std::uint32_t i = 0; i < report_.threads.size(); ++i) {
+    if (report_.threads[i].tid == tid) return i;
+  }
+  report::Thread thread;
+  thread.tid = tid;
+  thread.activity.kind = system::ActivityKind::kGone;
+  report_.threads.push_back(std::move(thread));
+  return static_cast<std::uint32_t>(report_.threads.size() - 1);
+}
+
+void ReportBuilder::add_incident(const Incident& incident) {
+  const auto kind = static_cast<LockKind>(incident.lock_kind);
+  report::Finding& finding = report_.finding;
+  finding.misuse = static_cast<MisuseKind>(incident.kind);
+  finding.found_ns = incident.when_ns;
+  finding.root = thread_of(incident.tid);
+  finding.root_lock = lock(incident.lock, kind);
+  report::Thread& culprit = report_.threads[finding.root];
+  culprit.involved = true;
+  if (finding.misuse == MisuseKind::kRefusedRelock) {
+    finding.kind = FindingKind::kSelfDeadlock;
+    finding.cycle.push_back({finding.root, finding.root, finding.root_lock, LinkReason::kHolder});
+  } else {
+    finding.kind = FindingKind::kMisuse;
+  }
+  // Not a wait that goes on: what was asked for then, and where.
+  report::Wait asked;
+  asked.kind = kind != LockKind::kRwlock ? WaitKind::kMutex
+               : incident.shared != 0    ? WaitKind::kRead
+                                         : WaitKind::kWrite;
+  asked.object = incident.lock;
+  asked.lock = finding.root_lock;
+  asked.since_ns = incident.when_ns;
+  asked.site = site_frame(incident.site);
+  culprit.wait = asked;
+  if (incident.other != 0 && incident.other != incident.tid) {
+    const std::uint32_t holder = thread_of(incident.other);
+    report_.threads[holder].involved = true;
+    finding.crowd.push_back({finding.root, holder, finding.root_lock, LinkReason::kHolder});
+  }
+  if (incident.held_site != 0) {
+    const std::uint32_t holder = incident.other == 0 ? finding.root : thread_of(incident.other);
+    add_past_hold(report_.threads[holder], incident);
+  }
+  finding.fingerprint = fingerprint();
+}
+
+// It may have been given back by now: what the report is about is that it was held then.
+void ReportBuilder::add_past_hold(report::Thread& holder, const Incident& incident) {
+  for (const report::Hold& hold : holder.holds) {
+    if (report_.locks[hold.lock].address == incident.lock) return;
+  }
+  const auto traits = static_cast<std::uint8_t>(incident.held_site >> kTraitShift);
+  HoldFact fact;
+  fact.lock = incident.lock;
+  fact.kind = static_cast<LockKind>(incident.lock_kind);
+  fact.site = incident.held_site & kSiteMask;
+  fact.tick = static_cast<std::uint32_t>(incident.held_stamp);
+  fact.stack_low = static_cast<std::uint32_t>(incident.held_stamp >> 32);
+  fact.shared = (traits & hold_trait::kShared) != 0;
+  fact.tried = (traits & hold_trait::kTry) != 0;
+  fact.timed = (traits & hold_trait::kTimed) != 0;
+  holder.holds.push_back(hold_from(fact));
+}
+
+void ReportBuilder::count_site(std::uint64_t& sum, const symbolize::Frame& site,
+                               std::uint64_t role) const {
+  const auto place = modules_.find(site.pc);
+  if (!place) return;
+  const symbolize::Module& module = *place->module;
+  const std::string_view identity =
+      module.build_id.empty() ? module.name() : std::string_view(module.build_id);
+  sum += mix(mix(role, identity), place->offset);
+}
+
+// Of the call sites that make the finding, each as module and offset: the same in every run of the
+// same build, wherever it is loaded. Summed, so that the order of threads does not matter.
+std::string ReportBuilder::fingerprint() const {
+  const report::Finding& finding = report_.finding;
+  std::uint64_t sum = 0;
+  const auto count_holds = [&](std::uint32_t thread, std::uint32_t lock) {
+    if (thread == report::kNobody) return;
+    for (const report::Hold& hold : report_.threads[thread].holds) {
+      if (hold.lock == lock) count_site(sum, hold.site, 2);
+    }
+  };
+  for (const report::Link& link : finding.cycle) {
+    if (const auto& wait = report_.threads[link.waiter].wait) count_site(sum, wait->site, 1);
+    count_holds(link.blocker, link.lock);
+  }
+  if (finding.cycle.empty()) count_holds(finding.root, finding.root_lock);
+  if (finding.kind == FindingKind::kMisuse) {
+    const auto& asked = report_.threads[finding.root].wait;
+    if (asked) count_site(sum, asked->site, 4 + static_cast<std::uint64_t>(finding.misuse));
+  }
+  // Nobody is known to hold it: where it is asked for has to do.
+  if (sum == 0 && !finding.crowd.empty()) {
+    const auto& wait = report_.threads[finding.crowd.front().waiter].wait;
+    if (wait) count_site(sum, wait->site, 3);
+  }
+  sum = mix(sum, static_cast<std::uint64_t>(finding.kind));
+  char text[24];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(sum));
+  return text;
+}
+
+void ReportBuilder::add_modules() {
+  for (const symbolize::Module& module : modules_.all()) {
+    report_.modules.push_back(
+        {module.path, module.base, module.end, module.build_id, module.deleted});
+  }
+}
+
+void ReportBuilder::add_dropped() {
+  const auto texts = counter_texts();
+  for (unsigned i = 0; i < kCounters && i < texts.size(); ++i) {
+    if (snapshot_.counters[i] != 0) {
+      report_.dropped.emplace_back(texts[i].text, snapshot_.counters[i]);
+    }
+  }
+}
+
+}  // namespace impasse::witness

@@ -1,0 +1,54 @@
+// From a snapshot of the ledger to a report: threads, locks, who is behind whom. Stacks, activities
+// and names are added by others.
+//
+// Promises: a pure function of its arguments. For our own thread.
+#pragma once
+
+#include <unordered_map>
+
+#include "detector/findings.h"
+#include "detector/snapshot.h"
+#include "report/report.h"
+#include "symbolize/modules.h"
+
+namespace impasse::witness {
+
+class ReportBuilder {
+ public:
+  ReportBuilder(const Snapshot& snapshot, LockProbe probe, const symbolize::Modules& modules);
+
+  // The threads of the snapshot come first, in its order; then holders that are gone.
+  void add_threads();
+  // What was found; without it the report is a dump.
+  void add_finding(const Telling& telling, const Thresholds& thresholds);
+  // A rule that was broken; its thread is the finding's root.
+  void add_incident(const Incident& incident);
+  void add_modules();
+  void add_dropped();
+
+  report::Report& report() { return report_; }
+  // The thread of the report that stands for a departure.
+  std::uint32_t gone_thread(std::uint32_t departure);
+
+ private:
+  std::uint32_t lock(std::uint64_t address, LockKind kind);
+  report::Hold hold_from(const HoldFact& fact);
+  report::Wait wait_from(const CurrentWait& wait);
+  std::uint32_t thread_of(std::uint32_t tid);
+  void add_past_hold(report::Thread& holder, const Incident& incident);
+  report::Link link_from(const VerdictLink& link);
+  std::uint64_t moment_of(std::uint32_t tick) const;
+  symbolize::Frame site_frame(std::uint64_t pc) const;
+  std::string fingerprint() const;
+  void count_site(std::uint64_t& sum, const symbolize::Frame& site, std::uint64_t role) const;
+
+  const Snapshot& snapshot_;
+  LockProbe probe_;
+  const symbolize::Modules& modules_;
+  report::Report report_;
+  std::unordered_map<std::uint64_t, std::uint32_t> locks_;    // by address
+  std::unordered_map<std::uint64_t, std::uint32_t> handles_;  // by pthread_t
+  std::unordered_map<std::uint32_t, std::uint32_t> gone_;     // by departure
+};
+
+}  // namespace impasse::witness
