@@ -36,7 +36,9 @@ std::string general_help() {
       "       impasse dump [--json] PID|FILE\n"
       "         shows who holds and who waits in a process that runs under impasse,\n"
       "         or in the ledger that a dead one left behind\n"
-      "       impasse help [run|dump]\n"
+      "       impasse show [--json] FILE...\n"
+      "         prints reports that impasse wrote\n"
+      "       impasse help [run|dump|show]\n"
       "       impasse --list-functions\n"
       "         the functions of the program that impasse answers\n"
       "       impasse --version\n"
@@ -86,9 +88,26 @@ std::string dump_help() {
          "2 when nothing can be shown, after a sentence on standard error that says why.\n";
 }
 
+std::string show_help() {
+  return "usage: impasse show [--json] [--raw] [--colour=WHEN] [--debug-dir DIR]... FILE...\n"
+         "\n"
+         "Prints reports. FILE is the JSON form of one, or the text form beside it: then\n"
+         "the JSON form is what is read. A text form that stands alone is printed as it is.\n"
+         "\n"
+         "  --json            the JSON form, with the names that were found\n"
+         "  --raw             no names are looked up; only those that the report has\n"
+         "  --colour=WHEN     auto (on a terminal, unless NO_COLOR is set), always, never\n"
+         "  --debug-dir DIR   a directory with debug files, to look names up in; may be\n"
+         "                    given several times\n"
+         "\n"
+         "Exit status: 0; 2 when a report cannot be shown, after a sentence on standard\n"
+         "error that says why.\n";
+}
+
 std::string help_about(std::string_view subcommand) {
   if (subcommand == "run") return run_help();
   if (subcommand == "dump") return dump_help();
+  if (subcommand == "show") return show_help();
   return "";
 }
 

@@ -7,12 +7,13 @@
 #include "command/help.h"
 #include "command/output.h"
 #include "command/run.h"
+#include "command/show.h"
 #include "options/nearest_name.h"
 
 namespace impasse::command {
 namespace {
 
-constexpr std::string_view kSubcommands[] = {"run", "dump", "help"};
+constexpr std::string_view kSubcommands[] = {"run", "dump", "show", "help"};
 
 int unknown(std::string_view word) {
   const std::string_view nearest = nearest_name(word, kSubcommands);
@@ -35,6 +36,7 @@ int dispatch(char** arguments) {
   const std::string_view word = *arguments++;
   if (word == "run") return run(arguments);
   if (word == "dump") return dump(arguments);
+  if (word == "show") return show(arguments);
   if (word == "help") return help(arguments);
   if (word == "--help" || word == "-h") return print(general_help());
   if (word == "--version") return print("impasse " IMPASSE_VERSION "\n");

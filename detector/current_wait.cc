@@ -52,8 +52,8 @@ std::optional<CurrentWait> current_wait(const ThreadFact& thread, std::uint64_t 
   for (const HoldFact& hold : thread.holds) {
     if (hold.phase == hold_phase::kAcquiring) intent = &hold;
   }
-  const bool waits_for_it = intent != nullptr && intent->tick != 0 &&
-                            static_cast<std::uint32_t>(now_tick) - intent->tick >= least_ticks;
+  const bool waits_for_it =
+      intent != nullptr && static_cast<std::uint32_t>(now_tick) - intent->tick >= least_ticks;
   if (!thread.wait) {
     return waits_for_it ? std::optional(from_intent(thread, *intent)) : std::nullopt;
   }

@@ -1,5 +1,7 @@
 #include "detector/wait_scan.h"
 
+#include <algorithm>
+
 #include "detector/clock.h"
 #include "detector/hold_stack.h"
 
@@ -8,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kYoungTicks = 200'000'000 / kTickNs;
 
-// The tick since which this thread waits; 0: it does not.
+// The tick since which this thread waits, at least 1; 0: it does not.
 std::uint64_t waits_since(const ThreadSlot& slot) {
   if ((slot.wait.sequence.load(std::memory_order_acquire) & 1) != 0) {
     const std::uint64_t site = slot.wait.site.load(std::memory_order_relaxed);
@@ -16,14 +18,16 @@ std::uint64_t waits_since(const ThreadSlot& slot) {
     const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_relaxed));
     // A handler that interrupted a wait for a condition may wait for a lock without a record.
     if (kind != WaitKind::kCondition || depth == 0) {
-      return kind == WaitKind::kCondition ? 0 : slot.wait.tick.load(std::memory_order_relaxed);
+      return kind == WaitKind::kCondition
+                 ? 0
+                 : std::max<std::uint64_t>(1, slot.wait.tick.load(std::memory_order_relaxed));
     }
   }
   const std::uint64_t depth = depth_of(slot.state.load(std::memory_order_relaxed));
   if (depth == 0 || depth > kInlineHolds) return 0;
   const Hold& top = slot.holds[depth - 1];
   if (phase_of(top) != hold_phase::kAcquiring) return 0;
-  return static_cast<std::uint32_t>(top.stamp.load(std::memory_order_relaxed));
+  return std::max(1U, static_cast<std::uint32_t>(top.stamp.load(std::memory_order_relaxed)));
 }
 
 }  // namespace

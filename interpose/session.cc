@@ -281,6 +281,9 @@ void begin_watching() {
     std::memset(static_cast<void*>(&lock_pages), 0, sizeof lock_pages);
   const bool solo = current_slot == &solo_slot;
   const bool main_thread = solo || own_tid() == static_cast<std::uint32_t>(syscall(SYS_getpid));
+  // 0 is for "not known": a thread may wait before the watchdog has had its first turn.
+  std::uint32_t unknown = 0;
+  published_tick.value.compare_exchange_strong(unknown, 1, std::memory_order_relaxed);
   live_ledger.store(&the_ledger, std::memory_order_release);
   if (main_thread) {
     current_slot = nullptr;

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -37,6 +38,8 @@ constinit std::atomic<bool> naming{false};
 constinit std::atomic<std::uint32_t> ending_status{0};  // 0: the process is not about to end
 constinit std::atomic<bool> dump_wanted{false};
 constinit witness::SideThread side;
+constinit std::atomic<witness::Walkers*> walkers{nullptr};
+constinit std::atomic<std::uint32_t> loaded{0};
 struct OwnThread {
   pthread_t handle{};
   std::atomic<bool> running{false};
@@ -121,12 +124,42 @@ void dump_by_signal(witness::Witness& witness) {
   if (dump_wanted.exchange(false, std::memory_order_acq_rel)) witness.write_dump();
 }
 
+void* run_side(void*) {
+  become_own("impasse/names");
+  const symbolize::OwnArena arena;
+  auto* const mine = new witness::Walkers;
+  walkers.store(mine, std::memory_order_release);
+  // May hang for ever, when another thread has the loader's lock: then stacks are not walked.
+  mine->unwinder.load();
+  loaded.store(1, std::memory_order_release);
+  syscall(SYS_futex, &loaded, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  side.work();
+  return nullptr;
+}
+
+// The first thread of a program is often the one that loads a plug-in, and gets stuck in it. Two
+// milliseconds at most, once, when the program makes its first thread.
+void wait_for_loading() {
+  const timespec patience{0, 2'000'000};
+  if (loaded.load(std::memory_order_acquire) != 0) return;
+  syscall(SYS_futex, &loaded, FUTEX_WAIT_PRIVATE, 0, &patience, nullptr, 0);
+}
+
+witness::Walkers& walkers_of_side_thread() {
+  for (unsigned ms = 0; ms < 1'000; ++ms) {
+    if (witness::Walkers* const made = walkers.load(std::memory_order_acquire)) return *made;
+    sleep_or_be_dismissed(1'000'000);
+  }
+  return *new witness::Walkers;  // there is no side thread
+}
+
 void* run_watchdog(void* argument) {
   become_own("impasse");
   const symbolize::OwnArena arena;
   Ledger& ledger = *static_cast<Ledger*>(argument);
   Aftermath aftermath(the_options);
-  witness::Witness witness(ledger, probe_lock, settings(), side, aftermath);
+  witness::Witness witness(ledger, probe_lock, settings(), walkers_of_side_thread(), side,
+                           aftermath);
   const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns};
   Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
   std::uint64_t intended = 0;
@@ -142,13 +175,6 @@ void* run_watchdog(void* argument) {
     intended = watchdog.pause_ns();
     sleep_or_be_dismissed(intended);
   }
-  return nullptr;
-}
-
-void* run_side(void*) {
-  become_own("impasse/names");
-  const symbolize::OwnArena arena;
-  side.work();
   return nullptr;
 }
 
@@ -234,8 +260,10 @@ void set_up_watchdog(const Options& options, const char* text) {
 }
 
 bool start_watchdog(Ledger& ledger) {
-  start(side_thread, run_side, nullptr);
-  return start(watchdog_thread, run_watchdog, &ledger);
+  const bool sided = start(side_thread, run_side, nullptr);
+  const bool made = start(watchdog_thread, run_watchdog, &ledger);
+  if (sided) wait_for_loading();
+  return made;
 }
 
 void dismiss_watchdog() {
@@ -252,6 +280,8 @@ void forget_watchdog() {
   watchdog_thread.running.store(false, std::memory_order_relaxed);
   side_thread.running.store(false, std::memory_order_relaxed);
   side.forget();
+  walkers.store(nullptr, std::memory_order_relaxed);
+  loaded.store(0, std::memory_order_relaxed);
 }
 
 void settle_findings() {

@@ -31,6 +31,10 @@ std::string nameless(const Phrases& say, const symbolize::Frame& frame) {
 
 // An inlined function has no code of its own: where it stands is told, the offset is the caller's.
 void add_frame(const Phrases& say, const symbolize::Frame& frame, std::string& out) {
+  if (frame.signal) {
+    out += "[signal handler called]\n";
+    return;
+  }
   const std::string mark = frame.grade == symbolize::Grade::kGuessed ? "~ " : "";
   const auto& sources = frame.sources;
   if (sources.empty()) out += mark + nameless(say, frame) + "\n";
@@ -47,7 +51,6 @@ void add_frame(const Phrases& say, const symbolize::Frame& frame, std::string& o
     }
     out += "\n";
   }
-  if (frame.signal) out += "[signal handler called]\n";
 }
 
 void add_gap(std::uint64_t frames, std::string& out) {

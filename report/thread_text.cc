@@ -74,8 +74,10 @@ void Writer::split() {
     add(link.blocker);
     add(link.waiter);
   }
+  const bool misuse = finding.kind == FindingKind::kMisuse;
   for (std::uint32_t i = 0; i < report_.threads.size(); ++i) {
-    if (report_.threads[i].involved) add(i);
+    const bool holds = misuse && say_.hold_of(i, finding.root_lock) != nullptr;
+    if (report_.threads[i].involved || holds) add(i);
   }
   for (std::uint32_t i = 0; i < report_.threads.size(); ++i) {
     if (seen.contains(i)) continue;
@@ -225,7 +227,8 @@ std::string Writer::detail(const ThreadGroup& group) const {
   const bool same = std::all_of(group.threads.begin(), group.threads.end(), [&](std::uint32_t i) {
     return report_.threads[i].activity.detail == words;
   });
-  return "  on " + cut(printable(words), 300) + (same ? "" : ", and the like") + "\n";
+  return (words.starts_with("fd ") ? "  on " : "  ") + cut(printable(words), 300) +
+         (same ? "" : ", and the like") + "\n";
 }
 
 // ---- what it waits for

@@ -159,12 +159,12 @@ std::uint32_t holder_of(const Phrases& say, std::uint32_t lock, std::uint32_t bu
   return kNobody;
 }
 
-// "thread 4 "a" holds it, taken at f x.cc:3"
+// "Thread 4 "a" holds it, taken at f x.cc:3."
 std::string held_by(const Phrases& say, std::uint32_t holder, std::uint32_t lock) {
   const Hold& hold = *say.hold_of(holder, lock);
   const std::string age = say.hold_age(hold);
-  return say.thread(holder) + " does" + (age.empty() ? "" : ", for " + age) + ", taken at " +
-         say.hold_place(*say.thread_at(holder), hold);
+  return capital(say.thread(holder)) + " holds it" + (age.empty() ? "" : ", for " + age) +
+         ", taken at " + say.hold_place(*say.thread_at(holder), hold) + ".";
 }
 
 void misuse(const Phrases& say, Lines& lines) {
@@ -180,7 +180,7 @@ void misuse(const Phrases& say, Lines& lines) {
   switch (finding.misuse) {
     case MisuseKind::kUnlockByOther:
       add(lines, who + " unlocked " + lock + ", which it does not hold" + where + ".");
-      if (other != kNobody) add(lines, capital(held_by(say, other, lock_index)) + ".");
+      if (other != kNobody) add(lines, held_by(say, other, lock_index));
       break;
     case MisuseKind::kUnlockOfFree:
       add(lines, who + " unlocked " + lock + ", which nobody held" + where + ".");
@@ -190,7 +190,7 @@ void misuse(const Phrases& say, Lines& lines) {
                      (own != nullptr ? "it held it itself, " + taken : "it was held") + where +
                      ".");
       if (own == nullptr && other != kNobody) {
-        add(lines, "Who holds it: " + held_by(say, other, lock_index) + ".");
+        add(lines, held_by(say, other, lock_index));
       }
       break;
     case MisuseKind::kExitWhileHolding:
@@ -199,7 +199,7 @@ void misuse(const Phrases& say, Lines& lines) {
       break;
     case MisuseKind::kRefusedRelock:
       add(lines, who + " asked for " + lock + ", which it holds already" +
-                     (taken.empty() ? "" : ", " + taken) + where + ".");
+                     (taken.empty() ? "" : " (" + taken + ")") + where + ".");
       add(lines,
           "libc refused (EDEADLK): the call failed and did not block. A program that does "
           "not look at the result goes on as if it had the lock twice.");
@@ -252,8 +252,8 @@ void dump(const Phrases& say, Lines& lines) {
     text += separator + counted(kind.n, kind.one, kind.many);
     separator = ", ";
   }
-  add(lines,
-      text + ". " + spoken_number(holding) + (holding == 1 ? " holds" : " hold") + " locks.");
+  add(lines, text + ". " + spoken_number(holding) +
+                 (holding == 1 ? " of them holds" : " of them hold") + " locks.");
   add(lines, "This report was asked for; whether anything is wrong was not judged.");
 }
 

@@ -59,7 +59,11 @@ class Tree {
   std::vector<Group> by_place(const Threads& waiters) const;
   void tell_apart(std::vector<Group>& groups) const;
   void draw(const std::vector<Group>& groups, const std::string& indent, std::size_t layer);
-  std::string group_line(const Group& group, std::size_t place_width, std::size_t room) const;
+  struct Widths {
+    std::size_t age = 0;
+    std::size_t place = 0;
+  };
+  std::string group_line(const Group& group, const Widths& widths, std::size_t room) const;
   std::string named(const Threads& threads, std::size_t room) const;
   std::string ages(const Threads& threads) const;
   std::size_t count_below(const Threads& threads) const;
@@ -262,14 +266,17 @@ void Tree::tell_apart(std::vector<Group>& groups) const {
 }
 
 void Tree::draw(const std::vector<Group>& groups, const std::string& indent, std::size_t layer) {
-  std::size_t place_width = 0;
-  for (const Group& group : groups) place_width = std::max(place_width, columns(group.place));
+  Widths widths;
+  for (const Group& group : groups) {
+    widths.age = std::max(widths.age, columns(ages(group.threads)));
+    widths.place = std::max(widths.place, columns(group.place));
+  }
   const std::size_t shown = std::min(groups.size(), kGroupsShown);
   for (std::size_t i = 0; i < shown; ++i) {
     const bool last = i + 1 == groups.size();
     const std::size_t used = columns(indent) + 3;
     lines_.push_back(indent + (last ? "└─ " : "├─ ") +
-                     group_line(groups[i], place_width, width_ > used ? width_ - used : 0));
+                     group_line(groups[i], widths, width_ > used ? width_ - used : 0));
     below(groups[i].threads, indent + (last ? "    " : "│   "), layer + 1);
   }
   if (shown == groups.size()) return;
@@ -279,7 +286,7 @@ void Tree::draw(const std::vector<Group>& groups, const std::string& indent, std
                    counted(groups.size() - shown, "other place", "other places"));
 }
 
-std::string Tree::group_line(const Group& group, std::size_t place_width, std::size_t room) const {
+std::string Tree::group_line(const Group& group, const Widths& widths, std::size_t room) const {
   const Thread& first = thread(group.threads.front());
   std::string text;
   if (group.threads.size() == 1) {
@@ -292,20 +299,20 @@ std::string Tree::group_line(const Group& group, std::size_t place_width, std::s
   if (group.threads.size() > 1) {
     wish_words.erase(4, 1);  // "wants" → "want", "waits" → "wait"
   }
-  text += wish_words + "  " + ages(group.threads) + "  " +
-          (group.threads.size() == 1 ? group.place : padded(group.place, place_width));
+  text += wish_words + "  " + padded(ages(group.threads), widths.age) + "  " +
+          (group.threads.size() == 1 ? group.place : padded(group.place, widths.place));
   if (first.wait && first.wait->timed) text += "  with a time limit";
   if (group.threads.size() == 1) return text;
   const std::size_t used = columns(text) + 2;
   return text + "  " + named(group.threads, room > used ? room - used : 0);
 }
 
-// As many as there is room for, and one at least.
+// As many as there is room for, and two at least.
 std::string Tree::named(const Threads& threads, std::size_t room) const {
   std::string text;
   for (std::size_t i = 0; i < threads.size() && i < kNamedInGroup; ++i) {
     const std::string next = (i == 0 ? "" : ", ") + say_.who(threads[i]);
-    if (i > 0 && columns(text) + columns(next) + 3 > room) return text + ", …";
+    if (i > 1 && columns(text) + columns(next) + 3 > room) return text + ", …";
     text += next;
   }
   return threads.size() > kNamedInGroup ? text + ", …" : text;

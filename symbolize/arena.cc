@@ -49,9 +49,8 @@ struct Slot {
   BlockHeap heap;
 
   bool holds(const void* pointer) const {
-    const auto offset =
-        reinterpret_cast<std::uintptr_t>(pointer) -
-        reinterpret_cast<std::uintptr_t>(base.load(std::memory_order_relaxed));
+    const auto offset = reinterpret_cast<std::uintptr_t>(pointer) -
+                        reinterpret_cast<std::uintptr_t>(base.load(std::memory_order_relaxed));
     return offset < bytes.load(std::memory_order_acquire);
   }
 };
@@ -76,12 +75,11 @@ bool reserve(Slot& slot) {
   for (std::size_t bytes = wanted_bytes(); bytes >= kLeastBytes; bytes /= 2) {
     bytes &= ~(BlockHeap::kPageBytes - 1);
     const std::size_t more = bytes + BlockHeap::kPageBytes;
-    void* const memory = mmap(nullptr, more, PROT_NONE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const memory =
+        mmap(nullptr, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) continue;
     auto* const start = static_cast<unsigned char*>(memory);
-    const std::size_t past =
-        reinterpret_cast<std::uintptr_t>(memory) & (BlockHeap::kPageBytes - 1);
+    const std::size_t past = reinterpret_cast<std::uintptr_t>(memory) & (BlockHeap::kPageBytes - 1);
     unsigned char* const base = start + (BlockHeap::kPageBytes - past);
     munmap(start, static_cast<std::size_t>(base - start));
     const std::size_t rest = more - static_cast<std::size_t>(base - start) - bytes;
@@ -96,8 +94,7 @@ bool reserve(Slot& slot) {
 bool claim(Slot& slot, std::uint32_t pid) {
   std::uint32_t owner = slot.owner.load(std::memory_order_acquire);
   // A parent's: its thread does not exist here.
-  return owner != pid &&
-         slot.owner.compare_exchange_strong(owner, pid, std::memory_order_acq_rel);
+  return owner != pid && slot.owner.compare_exchange_strong(owner, pid, std::memory_order_acq_rel);
 }
 
 bool begin(Slot& slot) {
@@ -141,8 +138,7 @@ void leave_to_owner(Slot& slot, void* block) {
   slot.freed_by_others.fetch_add(1, std::memory_order_relaxed);
   auto* const returned = static_cast<Returned*>(block);
   returned->next = slot.returned.load(std::memory_order_relaxed);
-  while (!slot.returned.compare_exchange_weak(returned->next, returned,
-                                              std::memory_order_release,
+  while (!slot.returned.compare_exchange_weak(returned->next, returned, std::memory_order_release,
                                               std::memory_order_relaxed)) {
   }
 }

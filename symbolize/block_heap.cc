@@ -161,8 +161,8 @@ std::uint32_t BlockHeap::page_of(const void* block) const {
 }
 
 bool BlockHeap::is_block(const Page& page, std::uint32_t number, const void* block) const {
-  const auto offset = static_cast<std::size_t>(static_cast<const unsigned char*>(block) -
-                                               address(number));
+  const auto offset =
+      static_cast<std::size_t>(static_cast<const unsigned char*>(block) - address(number));
   if (page.use == Use::kRun) return offset == 0;
   if (page.use != Use::kBlocks) return false;
   const std::size_t bytes = class_bytes(page.size_class);

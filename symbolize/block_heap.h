@@ -47,11 +47,11 @@ class BlockHeap {
 
   struct Page {
     Use use;
-    bool touched;            // may be resident
+    bool touched;  // may be resident
     std::uint8_t size_class;
-    std::uint32_t pages;     // of a run, in its first page
-    std::uint32_t in_use;    // blocks
-    std::uint32_t made;      // blocks that were ever handed out; those beyond are untouched
+    std::uint32_t pages;   // of a run, in its first page
+    std::uint32_t in_use;  // blocks
+    std::uint32_t made;    // blocks that were ever handed out; those beyond are untouched
     FreeBlock* free;
     std::uint32_t next, previous;  // among the pages of its class that have room
   };
@@ -72,11 +72,11 @@ class BlockHeap {
   bool is_block(const Page& page, std::uint32_t number, const void* block) const;
 
   unsigned char* base_ = nullptr;
-  std::uint32_t pages_ = 0;       // in the range
-  std::uint32_t first_ = 0;       // the pages before hold the table
-  std::uint32_t lowest_free_ = 0; // no page below is free
-  std::uint32_t used_end_ = 0;    // no page from here on is in use
-  std::uint32_t accessible_ = 0;  // pages from the beginning
+  std::uint32_t pages_ = 0;        // in the range
+  std::uint32_t first_ = 0;        // the pages before hold the table
+  std::uint32_t lowest_free_ = 0;  // no page below is free
+  std::uint32_t used_end_ = 0;     // no page from here on is in use
+  std::uint32_t accessible_ = 0;   // pages from the beginning
   Page* table_ = nullptr;
   std::array<std::uint32_t, kClasses> with_room_{};
   std::size_t bytes_in_use_ = 0;

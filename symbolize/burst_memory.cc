@@ -193,7 +193,7 @@ void backtrace_free(backtrace_state*, void* block, std::size_t size, backtrace_e
 void* backtrace_vector_grow(backtrace_state* state, std::size_t size,
                             backtrace_error_callback error, void* data, backtrace_vector* vector) {
   if (size > vector->alc) {
-    constexpr std::size_t kFirst = 16;   // of these elements
+    constexpr std::size_t kFirst = 16;  // of these elements
     constexpr std::size_t kLeast = 4096;
     const std::size_t room =
         vector->size == 0 ? kFirst * size : std::max(kLeast, 2 * (vector->size + size));

@@ -23,9 +23,8 @@ namespace impasse::symbolize {
 namespace {
 
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-constexpr std::uint64_t kTheirBits = signal_bit(SIGSEGV) | signal_bit(SIGBUS) |
-                                     signal_bit(SIGFPE) | signal_bit(SIGILL) |
-                                     signal_bit(SIGABRT);
+constexpr std::uint64_t kTheirBits = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGFPE) |
+                                     signal_bit(SIGILL) | signal_bit(SIGABRT);
 constexpr std::size_t kStackBytes = std::size_t{64} << 10;
 
 struct Guarded {
@@ -94,7 +93,7 @@ void say_crash(int signal, const Guarded& here) {
 }
 
 // A signal that was sent to the process and met one of our threads: another thread is to take it.
-void pass_on(int signal, siginfo_t* info, ucontext_t& context) {
+void pass_on(int signal, const siginfo_t& info, ucontext_t& context) {
   kernel_mask(SIG_BLOCK, signal_bit(signal), nullptr);
   sigaddset(&context.uc_sigmask, signal);
   send_again(signal, info);
@@ -118,7 +117,7 @@ void handle(int signal, siginfo_t* info, void* context) {
   const bool by_kernel = called_by_kernel(__builtin_return_address(0));
   if (by_kernel && guarded != nullptr) {
     if (is_fault(signal, *info)) end_crashed(signal);
-    pass_on(signal, info, *static_cast<ucontext_t*>(context));
+    pass_on(signal, *info, *static_cast<ucontext_t*>(context));
     return;
   }
   const bool in_place = by_kernel && guards.load(std::memory_order_relaxed) != 0;

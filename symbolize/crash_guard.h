@@ -12,8 +12,9 @@
 // the same place, with the same mask and on the same stack as by the kernel; a default action is
 // put back and happens. If the program changes its choice meanwhile, the change stays.
 // Limits: a thread of ours that overflows its stack while the program's own handler does not use an
-// alternate stack ends the process; a program that is executed anew meanwhile does not inherit
-// SIG_IGN for these signals.
+// alternate stack ends the process; what kill() sends to the process and meets a thread of ours
+// reaches the program as if by sigqueue(); a program that is executed anew meanwhile does not
+// inherit SIG_IGN for these signals.
 //
 // Promises: no lock that the program could hold, no malloc. Cost: 20 system calls.
 #pragma once

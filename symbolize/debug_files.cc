@@ -41,7 +41,7 @@ int find_debug_information(Dwfl_Module* module, void** data, const char* name, D
   return dwfl_standard_find_debuginfo(module, data, name, base, file, link, check, path);
 }
 
-// What the loader added to the file's addresses: nothing, if the file has no loaded part.
+// What the loader added to the file's addresses; nothing: the file has no part that is loaded.
 std::optional<std::uint64_t> bias_of(const std::string& path, std::uint64_t base) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
@@ -64,8 +64,7 @@ std::optional<std::uint64_t> bias_of(const std::string& path, std::uint64_t base
 std::string name_of(Dwarf_Die& die) {
   Dwarf_Attribute attribute;
   for (const unsigned linkage : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
-    const char* const mangled =
-        dwarf_formstring(dwarf_attr_integrate(&die, linkage, &attribute));
+    const char* const mangled = dwarf_formstring(dwarf_attr_integrate(&die, linkage, &attribute));
     if (mangled != nullptr) return readable_name(mangled);
   }
   const char* const plain = dwarf_diename(&die);
@@ -85,7 +84,8 @@ std::string file_of_call(Dwarf_Die& unit, Dwarf_Die& inlined) {
   std::size_t count = 0;
   if (dwarf_getsrcfiles(&unit, &files, &count) != 0) return {};
   const std::uint32_t number = number_of(inlined, DW_AT_call_file);
-  const char* const path = number < count ? dwarf_filesrc(files, number, nullptr, nullptr) : nullptr;
+  const char* const path =
+      number < count ? dwarf_filesrc(files, number, nullptr, nullptr) : nullptr;
   return path != nullptr ? path : "";
 }
 
@@ -133,8 +133,8 @@ struct Symbol {
 std::optional<Symbol> symbol_at(Dwfl_Module* module, Dwarf_Addr address) {
   Symbol found;
   GElf_Sym symbol;
-  found.name = dwfl_module_addrinfo(module, address, &found.offset, &symbol, nullptr, nullptr,
-                                    nullptr);
+  found.name =
+      dwfl_module_addrinfo(module, address, &found.offset, &symbol, nullptr, nullptr, nullptr);
   if (found.name == nullptr || found.offset >= symbol.st_size) return std::nullopt;
   return found;
 }
@@ -185,8 +185,8 @@ void DebugFiles::Files::report(const MappedFile& module) {
   if (found.main.empty()) return;
   const std::optional<std::uint64_t> bias = bias_of(found.main, module.base);
   if (!bias.has_value()) return;
-  Dwfl_Module* const reported = dwfl_report_elf(session_, module.path.c_str(), found.main.c_str(),
-                                                -1, *bias, true);
+  Dwfl_Module* const reported =
+      dwfl_report_elf(session_, module.path.c_str(), found.main.c_str(), -1, *bias, true);
   if (reported == nullptr) return;
   void** data = nullptr;
   dwfl_module_info(reported, &data, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);

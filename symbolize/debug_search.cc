@@ -25,8 +25,7 @@ bool is_file(const std::string& path) {
 
 }  // namespace
 
-DebugSearch::DebugSearch(const std::vector<std::string>& directories)
-    : directories_(directories) {
+DebugSearch::DebugSearch(const std::vector<std::string>& directories) : directories_(directories) {
   for (const std::string& directory : directories_) look_into(directory);
 }
 
@@ -38,7 +37,8 @@ void DebugSearch::look_into(const std::string& directory) {
     return;
   }
   std::size_t seen = 0;
-  for (; entries != fs::directory_iterator() && seen < kMostFiles; entries.increment(error), ++seen) {
+  for (; entries != fs::directory_iterator() && seen < kMostFiles;
+       entries.increment(error), ++seen) {
     const std::string path = entries->path().string();
     if (error || !is_file(path)) continue;
     const FileIdentity identity = file_identity(path.c_str());

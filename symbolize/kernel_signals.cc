@@ -37,8 +37,11 @@ void send_again_here(int signal, siginfo_t* info) {
   syscall(SYS_rt_tgsigqueueinfo, syscall(SYS_getpid), syscall(SYS_gettid), signal, info);
 }
 
-void send_again(int signal, siginfo_t* info) {
-  syscall(SYS_rt_sigqueueinfo, syscall(SYS_getpid), signal, info);
+void send_again(int signal, const siginfo_t& info) {
+  siginfo_t again = info;
+  // The kernel believes no other thread than the first one that it was kill().
+  if (again.si_code >= 0) again.si_code = SI_QUEUE;
+  syscall(SYS_rt_sigqueueinfo, syscall(SYS_getpid), signal, &again);
 }
 
 KernelAction with_own_restorer(KernelAction action) {

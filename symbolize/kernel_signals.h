@@ -30,8 +30,8 @@ bool kernel_action(int signal, const KernelAction* set, KernelAction* was);
 void kernel_mask(int how, std::uint64_t set, std::uint64_t* was);
 // To the calling thread, as if whoever sent it had sent it now.
 void send_again_here(int signal, siginfo_t* info);
-// To the process.
-void send_again(int signal, siginfo_t* info);
+// To the process. What kill() had sent comes as if by sigqueue(), with the same sender.
+void send_again(int signal, const siginfo_t& info);
 
 // Without libc: an action that is installed needs code that returns from its handler.
 KernelAction with_own_restorer(KernelAction action);

@@ -31,6 +31,14 @@ struct Named {
   std::uint64_t start = 0;  // of the function that was not inlined; 0: not known
 };
 
+// With clang's DWARF 5 libbacktrace puts the directory of the compilation before paths that have
+// one already: "/build//source/a.cc".
+std::string unjoined(std::string path) {
+  const std::size_t at = path.rfind("//");
+  if (path.starts_with('/') && at != std::string::npos) path.erase(0, at + 1);
+  return path;
+}
+
 }  // namespace
 
 class Namer::Lookup {
@@ -124,6 +132,7 @@ Named Namer::Lookup::look_up(std::uint64_t address) {
   if (by_symbol && named.sources.size() <= 1) {
     Source plain = plain_name(address);
     plain.function = shortened(std::move(plain.function));
+    plain.file = unjoined(std::move(plain.file));
     named.sources.assign(1, std::move(plain));
   }
   if (!named.sources.empty()) {
@@ -143,7 +152,7 @@ std::vector<Source> Namer::Lookup::levels(std::uint64_t address) {
     auto& sources = static_cast<Answer*>(data)->sources;
     Source& source = sources.emplace_back();
     if (function != nullptr) source.function = readable_name(function);
-    if (file != nullptr) source.file = file;
+    if (file != nullptr) source.file = unjoined(file);
     source.line = line > 0 ? static_cast<std::uint32_t>(line) : 0;
     return sources.size() < kMostLevels ? 0 : 1;
   };

@@ -46,8 +46,8 @@ std::size_t read_headers(const Module& module, const system::Memory& memory,
                          std::array<Elf64_Phdr, kMostHeaders>& headers) {
   Elf64_Ehdr file;
   if (!memory.read_all(module.base, &file, sizeof file) ||
-      std::memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 ||
-      file.e_phentsize != sizeof(Elf64_Phdr) || file.e_phoff > module.end - module.base) {
+      std::memcmp(file.e_ident, ELFMAG, SELFMAG) != 0 || file.e_phentsize != sizeof(Elf64_Phdr) ||
+      file.e_phoff > module.end - module.base) {
     return 0;
   }
   const std::size_t count = std::min<std::size_t>(file.e_phnum, headers.size());
@@ -126,8 +126,7 @@ int __wrap_dl_iterate_phdr(int (*callback)(dl_phdr_info* info, std::size_t bytes
 int __wrap_dladdr(const void* address, Dl_info* info) {
   const OwnLoaderView* const view = OwnLoaderView::present();
   const Module* const module =
-      view == nullptr ? nullptr
-                      : view->space().module(reinterpret_cast<std::uintptr_t>(address));
+      view == nullptr ? nullptr : view->space().module(reinterpret_cast<std::uintptr_t>(address));
   if (module == nullptr) return 0;
   *info = {module->path.c_str(), reinterpret_cast<void*>(module->base), nullptr, nullptr};
   return 1;

@@ -4,11 +4,11 @@
 // How: both are wrapped when the preloaded object is linked; the wraps answer from the
 // OwnLoaderView of the calling thread. Without one they know no module.
 //
-// Promises: no lock; the program's own file (the main module) comes first, with an empty name; then every ELF file
-// whose file on disk is still the one that is mapped (its build-id says so): what was replaced
-// meanwhile would give wrong names. dladdr() tells module and base, never a symbol: the nearest
-// dynamic symbol of a stripped file is mostly a wrong one.
-// Cost: making one reads a page of each module's file and of its memory, 10 µs each.
+// Promises: no lock; the program's own file (the main module) comes first, with an empty name; then
+// every ELF file whose file on disk is still the one that is mapped (its build-id says so): what
+// was replaced meanwhile would give wrong names. dladdr() tells module and base, never a symbol:
+// the nearest dynamic symbol of a stripped file is mostly a wrong one. Cost: making one reads a
+// page of each module's file and of its memory, 10 µs each.
 #pragma once
 
 #include <cstddef>

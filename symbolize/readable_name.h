@@ -1,7 +1,8 @@
 // A mangled name as a reader wants it.
 //
 // Promises: whatever is no mangled name is not demangled. Shortens only what says the same twice:
-// std::string and std::string_view by their names, no inline namespace std::__cxx11, no [abi:cxx11].
+// std::string and std::string_view by their names, no inline namespace std::__cxx11, no
+// [abi:cxx11].
 #pragma once
 
 #include <string>

@@ -16,15 +16,19 @@ void NamingTask::look_up() const {
   if (!outdated_.load(std::memory_order_acquire)) Delivery::replace(files_, text, json);
 }
 
-void NamingTask::run() {
+bool NamingTask::run_here() {
   const std::string dump = files_.text + ".crash";
   auto work = [this] { look_up(); };
-  if (symbolize::run_guarded(dump.c_str(), work)) {
-    symbolize::OwnArena::trim();
-    done_.store(true, std::memory_order_release);
-  } else {
+  if (!symbolize::run_guarded(dump.c_str(), work)) {
     side_.set_lost();
+    return false;
   }
+  symbolize::OwnArena::trim();
+  return true;
+}
+
+void NamingTask::run() {
+  if (run_here()) done_.store(true, std::memory_order_release);
 }
 
 }  // namespace impasse::witness

@@ -20,6 +20,8 @@ class NamingTask final : public SideTask {
       : side_(side), report_(std::move(report)), files_(std::move(files)) {}
 
   void run() override;
+  // On the calling thread. False: it crashed.
+  bool run_here();
 
   report::Report& report() { return report_; }
   const Delivery::Files& files() const { return files_; }

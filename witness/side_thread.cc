@@ -7,6 +7,7 @@
 namespace impasse::witness {
 
 void SideThread::work() {
+  at_work_.store(true, std::memory_order_release);
   while (!dismissed_.load(std::memory_order_acquire)) {
     const std::uint32_t calls = calls_.load(std::memory_order_acquire);
     if (SideTask* const task = task_.load(std::memory_order_acquire)) {
@@ -22,7 +23,8 @@ void SideThread::work() {
 
 bool SideThread::give(SideTask& task) {
   SideTask* none = nullptr;
-  if (lost() || !task_.compare_exchange_strong(none, &task, std::memory_order_acq_rel)) {
+  if (lost() || !at_work_.load(std::memory_order_acquire) ||
+      !task_.compare_exchange_strong(none, &task, std::memory_order_acq_rel)) {
     return false;
   }
   calls_.fetch_add(1, std::memory_order_release);
@@ -38,6 +40,7 @@ void SideThread::dismiss() {
 
 void SideThread::forget() {
   task_.store(nullptr, std::memory_order_relaxed);
+  at_work_.store(false, std::memory_order_relaxed);
   dismissed_.store(false, std::memory_order_relaxed);
   lost_.store(false, std::memory_order_relaxed);
 }

@@ -22,7 +22,7 @@ class SideThread {
   // The side thread's whole life: returns when it is dismissed.
   void work();
 
-  // The watchdog's side. False: it is at another task still, or gone.
+  // The watchdog's side. False: it has not come to work yet, is at another task still, or gone.
   bool give(SideTask& task);
   bool idle() const { return task_.load(std::memory_order_acquire) == nullptr; }
   // It will take no task any more: it crashed.
@@ -35,6 +35,7 @@ class SideThread {
  private:
   std::atomic<SideTask*> task_{nullptr};
   std::atomic<std::uint32_t> calls_{0};  // a futex: raised with every task
+  std::atomic<bool> at_work_{false};
   std::atomic<bool> dismissed_{false};
   std::atomic<bool> lost_{false};
 };

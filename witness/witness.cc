@@ -18,6 +18,7 @@ namespace impasse::witness {
 namespace {
 
 constexpr std::uint64_t kNamingPatienceNs = 5'000'000'000;
+constexpr std::uint64_t kSidePatienceNs = 500'000'000;
 constexpr std::size_t kMostWaitingForNames = 16;
 // More threads than anybody reads: the rest is listed without a stack.
 constexpr std::size_t kMostStacks = 4'096;
@@ -30,16 +31,6 @@ std::uint64_t clock_ns(clockid_t clock) {
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
-
-// libunwind is loaded where it may hang.
-class LoadTask final : public SideTask {
- public:
-  explicit LoadTask(symbolize::Unwinder& unwinder) : unwinder_(unwinder) {}
-  void run() override { unwinder_.load(); }
-
- private:
-  symbolize::Unwinder& unwinder_;
-};
 
 // The ledger's records of the locks that the report names.
 void add_lock_records(Snapshot& snapshot, Ledger& ledger) {
@@ -71,18 +62,16 @@ std::string line_of(const report::Report& report, const Delivery::Files& files) 
 
 }  // namespace
 
-Witness::Witness(Ledger& ledger, LockProbe probe, Settings settings, SideThread& side,
-                 ReportListener& listener)
+Witness::Witness(Ledger& ledger, LockProbe probe, Settings settings, Walkers& walkers,
+                 SideThread& side, ReportListener& listener)
     : ledger_(ledger),
       probe_(probe),
       settings_(std::move(settings)),
       side_(side),
       listener_(listener),
       delivery_(settings_.directory, settings_.temporary_directory, ledger.header().pid),
-      unwinder_(std::make_unique<symbolize::Unwinder>(space_)),
-      loading_(std::make_unique<LoadTask>(*unwinder_)) {
-  side_.give(*loading_);
-}
+      space_(walkers.space),
+      unwinder_(walkers.unwinder) {}
 
 Witness::~Witness() = default;
 
@@ -114,7 +103,7 @@ report::Report Witness::gather(const Snapshot& seen, const AddCause& add_cause,
 
 // Those of the finding first: they are what the report is about.
 void Witness::watch_threads(const Snapshot& snapshot, report::Report& report, bool running_stacks) {
-  Stacks stacks(ledger_, space_, *unwinder_);
+  Stacks stacks(ledger_, space_, unwinder_);
   Activities activities(space_, stacks, standstills_);
   const bool dump = report.finding.kind == FindingKind::kDump;
   std::size_t walked = 0;
@@ -226,7 +215,7 @@ void Witness::tell(const Incident& incident) {
   report::Report report = gather(
       reading.snapshot, [&](ReportBuilder& builder) { builder.add_incident(incident); }, false);
   const auto& r = incident.registers;
-  Stacks stacks(ledger_, space_, *unwinder_);
+  Stacks stacks(ledger_, space_, unwinder_);
   stacks.of_copy(symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12],
                                                   r[kR13], r[kR14], r[kR15]),
                  incident.stack_start, incident.stack, incident.stack_bytes,
@@ -244,11 +233,20 @@ void Witness::have_named(report::Report report, const Delivery::Files& files,
 }
 
 void Witness::give_next(std::uint64_t now_ns) {
-  if (current_ != nullptr || waiting_.empty() || !side_.give(*waiting_.front())) return;
-  current_ = std::move(waiting_.front());
+  if (waiting_.empty() || current_ != nullptr) return;
+  if (queued_ns_ == 0) queued_ns_ = now_ns;
+  if (side_.give(*waiting_.front())) {
+    current_ = std::move(waiting_.front());
+    given_ns_ = now_ns;
+    late_ = false;
+  } else if (now_ns - queued_ns_ > kSidePatienceNs && !side_.lost()) {
+    // The side thread hangs in the loader of shared libraries. Names do not need it.
+    if (!waiting_.front()->run_here()) return;
+  } else {
+    return;
+  }
   waiting_.pop_front();
-  given_ns_ = now_ns;
-  late_ = false;
+  queued_ns_ = 0;
 }
 
 // The raw form says for good that it is one; whoever reads it can have names looked up.

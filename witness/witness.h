@@ -31,6 +31,12 @@ struct Settings {
   std::vector<std::pair<std::string, std::string>> options;  // as given
 };
 
+// What walks stacks: large, made once.
+struct Walkers {
+  symbolize::AddressSpace space;
+  symbolize::Unwinder unwinder{space};
+};
+
 // What happens when a report is there.
 struct Reported {
   FindingKind kind = FindingKind::kDump;
@@ -51,7 +57,8 @@ class NamingTask;
 
 class Witness final : public FindingSink {
  public:
-  Witness(Ledger& ledger, LockProbe probe, Settings settings, SideThread& side,
+  // `walkers` is loaded by somebody else: that may hang.
+  Witness(Ledger& ledger, LockProbe probe, Settings settings, Walkers& walkers, SideThread& side,
           ReportListener& listener);
   ~Witness();
 
@@ -90,9 +97,8 @@ class Witness final : public FindingSink {
   ReportListener& listener_;
   Delivery delivery_;
   Standstills standstills_;
-  symbolize::AddressSpace space_;
-  std::unique_ptr<symbolize::Unwinder> unwinder_;
-  std::unique_ptr<SideTask> loading_;
+  symbolize::AddressSpace& space_;
+  symbolize::Unwinder& unwinder_;
   struct Written {
     std::uint32_t finding;
     Delivery::Files files;
@@ -103,6 +109,7 @@ class Witness final : public FindingSink {
   std::deque<std::unique_ptr<NamingTask>> waiting_;
   std::unique_ptr<NamingTask> current_;
   std::uint64_t given_ns_ = 0;
+  std::uint64_t queued_ns_ = 0;  // since when the first of `waiting_` has been the first
   bool late_ = false;
 };
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-PRODUCT = ("options", "detector", "interpose", "symbolize", "report", "command", "samples")
+PRODUCT = ("options", "detector", "interpose", "system", "symbolize", "report", "witness", "preload", "command", "samples")
 FOLDERS = PRODUCT + ("bench", "tests")
 
 

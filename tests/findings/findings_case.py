@@ -163,7 +163,9 @@ class FindingsCase(unittest.TestCase):
         else:
             self.assert_lock(report, link["lock"], step.lock)
         if step.asked_in:
-            self.assert_site(waiter["wait"]["site"], step.asked_in, f"{step.waiter} asked")
+            # A join stands in the C++ library's own code; the stack leads on from there.
+            if step.reason != "join":
+                self.assert_site(waiter["wait"]["site"], step.asked_in, f"{step.waiter} asked")
             self.assert_stack(waiter, step.asked_in)
         if step.held_in:
             self.assert_holds(
@@ -218,4 +220,4 @@ class FindingsCase(unittest.TestCase):
     def assert_activity(self, thread, call, detail):
         """`detail` is a pattern: what the call is about."""
         self.assertEqual(thread["activity"]["call"], call)
-        self.assertRegex(thread["activity"]["detail"], detail)
+        self.assertRegex(thread["activity"]["detail"], detail or ".*")

@@ -11,6 +11,6 @@ struct Question {
   bool returns_here;  // address is a return address
 };
 
-// Given by the object; answers on standard output by a thread of the object's own, then ends the
-// process: 0, or 9 when there is no answer in time.
-extern "C" __attribute__((weak)) void ask_names(const Question* questions, std::size_t count);
+// "ask_names" of the object; answers on standard output by a thread of the object's own, then ends
+// the process: 0, or 9 when there is no answer in time.
+using AskNames = void(const Question* questions, std::size_t count);

@@ -137,7 +137,9 @@ extern "C" void free(void* block) {
   pthread_mutex_lock(&malloc_lock);
   pthread_mutex_unlock(&malloc_lock);
 }
-extern "C" void* calloc(std::size_t count, std::size_t bytes) { return malloc(count * bytes); }
+extern "C" void* calloc(std::size_t count, std::size_t bytes) {
+  return malloc(count * bytes);
+}
 extern "C" void* realloc(void* block, std::size_t bytes) {
   void* const fresh = malloc(bytes);
   if (block != nullptr) memcpy(fresh, block, bytes);
@@ -146,6 +148,7 @@ extern "C" void* realloc(void* block, std::size_t bytes) {
 #endif
 
 int main(int, char** arguments) {
+  auto* const ask_names = reinterpret_cast<AskNames*>(dlsym(RTLD_DEFAULT, "ask_names"));
   if (ask_names == nullptr) return 7;
   const std::string seed("poppy, of the long kind that needs memory");
   static const Question questions[] = {

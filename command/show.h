@@ -1,0 +1,9 @@
+// impasse show [--json] [--raw] [--colour=WHEN] [--debug-dir DIR]... FILE...
+#pragma once
+
+namespace impasse::command {
+
+// `arguments` is what follows "show", up to a null pointer. The exit status.
+int show(char** arguments);
+
+}  // namespace impasse::command

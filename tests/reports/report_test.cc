@@ -1,0 +1,281 @@
+// What holds of every report: it reads back to the same text, it is short, it is printable.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "report/function_name.h"
+#include "report/ink.h"
+#include "report/report_json.h"
+#include "report/report_reader.h"
+#include "report/report_text.h"
+#include "report/words.h"
+#include "scenes.h"
+
+namespace impasse::report {
+namespace {
+
+std::string text_of(const Report& report) {
+  return report_line(report) + "\n" + report_text(report, {});
+}
+
+void expect_round_trip(const Report& report, const std::string& name) {
+  const std::string json = report_json(report);
+  std::string problem;
+  const Report back = read_report(json, problem);
+  ASSERT_EQ(problem, "") << name;
+  EXPECT_EQ(report_json(back), json) << name;
+  EXPECT_EQ(text_of(back), text_of(report)) << name;
+}
+
+TEST(RoundTrip, EveryScene) {
+  for (const auto& [name, report] : all_scenes()) expect_round_trip(report, name);
+}
+
+TEST(RoundTrip, HostileNames) {
+  expect_round_trip(hostile_names(), "hostile");
+}
+
+TEST(RoundTrip, EmptyReport) {
+  expect_round_trip({}, "empty");
+}
+
+TEST(Text, HostileNamesStayPrintableAndBounded) {
+  const std::string text = text_of(hostile_names());
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t length = utf8_length(rest);
+    ASSERT_NE(length, 0U);
+    const auto c = static_cast<unsigned char>(rest.front());
+    ASSERT_TRUE(c >= 0x20 || c == '\n' || c == '\t');
+    ASSERT_NE(c, 0x7f);
+    rest.remove_prefix(length);
+  }
+  EXPECT_LT(text.size(), std::size_t{64} << 10);
+  EXPECT_EQ(text.find("\n==== impasse", 400), std::string::npos);
+}
+
+TEST(Text, ThousandsBehindOneLockStayShort) {
+  for (const bool equal : {true, false}) {
+    const Report report = crowd_of_thousands(2'000, equal);
+    const auto start = std::chrono::steady_clock::now();
+    const std::string text = report_text(report, {});
+    const auto took = std::chrono::steady_clock::now() - start;
+    EXPECT_LT(text.size(), std::size_t{64} << 10);
+    EXPECT_LT(std::chrono::duration<double>(took).count(), 1.0);
+    const auto begun = std::chrono::steady_clock::now();
+    const std::string json = report_json(report);
+    RecordProperty("text_us", static_cast<int>(took / std::chrono::microseconds(1)));
+    RecordProperty("json_us", static_cast<int>((std::chrono::steady_clock::now() - begun) /
+                                               std::chrono::microseconds(1)));
+    RecordProperty("json_bytes", static_cast<int>(json.size()));
+    expect_round_trip(report, "crowd");
+  }
+}
+
+TEST(Text, LineIsBounded) {
+  for (const auto& [name, report] : all_scenes()) {
+    const std::string line = report_line(report);
+    EXPECT_LE(line.size(), 300U) << name;
+    EXPECT_TRUE(line.starts_with("impasse: ")) << name;
+    EXPECT_EQ(line.find('\n'), std::string::npos) << name;
+  }
+  EXPECT_LE(report_line(hostile_names()).size(), 300U);
+}
+
+TEST(Text, ColourAddsNothingButColour) {
+  for (const auto& [name, report] : all_scenes()) {
+    const std::string plain = report_text(report, {});
+    EXPECT_EQ(plain.find('\x1b'), std::string::npos) << name;
+    std::string coloured = report_text(report, {.colour = true});
+    EXPECT_NE(coloured.find("\x1b[1m"), std::string::npos) << name;
+    std::string without;
+    for (std::size_t i = 0; i < coloured.size(); ++i) {
+      if (coloured[i] == '\x1b') {
+        i = coloured.find('m', i);
+      } else {
+        without += coloured[i];
+      }
+    }
+    EXPECT_EQ(without, plain) << name;
+  }
+}
+
+TEST(Text, WithoutDrawingItIsAscii) {
+  for (const auto& [name, report] : all_scenes()) {
+    const std::string text = report_text(report, {.drawing = false});
+    for (const char c : text) ASSERT_GE(c, 0) << name << ": " << text;
+  }
+}
+
+TEST(Text, IndicesThatPointNowhereDoNoHarm) {
+  Report report = abba_with_crowd();
+  for (Link& link : report.finding.crowd) link = {7'777, 8'888, 9'999, LinkReason::kHolder};
+  report.finding.cycle[0].blocker = 5'555;
+  report.finding.root = 6'666;
+  report.threads[0].holds[0].lock = 1'234;
+  report.threads[0].wait->lock = 1'234;
+  report.threads[1].holds[0].frame = 99;
+  EXPECT_FALSE(text_of(report).empty());
+  EXPECT_FALSE(report_json(report).empty());
+}
+
+TEST(Text, CircleInTheCrowdEnds) {
+  Report report = disk_stall();
+  for (std::size_t i = 0; i + 1 < report.finding.crowd.size(); ++i) {
+    report.finding.crowd[i].blocker = report.finding.crowd[i + 1].waiter;
+  }
+  EXPECT_LT(text_of(report).size(), std::size_t{64} << 10);
+}
+
+// ---- reading what is no report
+
+class Damage : public testing::Test {
+ protected:
+  static std::string problem_of(const nlohmann::ordered_json& json) {
+    std::string problem;
+    const Report report = read_report(json.dump(), problem);
+    if (problem.empty()) (void)text_of(report);
+    return problem;
+  }
+  nlohmann::ordered_json json_ = nlohmann::ordered_json::parse(report_json(abba_with_crowd()));
+};
+
+TEST_F(Damage, SaysWhatIsWrongAndWhere) {
+  auto damaged = json_;
+  damaged["threads"][1]["wait"]["kind"] = "mutexx";
+  EXPECT_EQ(problem_of(damaged), "threads[1].wait.kind is a word that is not known");
+  damaged = json_;
+  damaged["finding"]["cycle"][0]["waiter"] = 500;
+  EXPECT_EQ(problem_of(damaged), "finding.cycle[0].waiter points to what is not there");
+  damaged = json_;
+  damaged["threads"][0].erase("tid");
+  EXPECT_EQ(problem_of(damaged), "threads[0] has no \"tid\"");
+  damaged = json_;
+  damaged["process"]["pid"] = -1;
+  EXPECT_EQ(problem_of(damaged), "process.pid is no number without sign");
+  damaged["process"]["pid"] = 5'000'000'000;
+  EXPECT_EQ(problem_of(damaged), "process.pid is too big");
+  damaged = json_;
+  damaged["schema"] = "impasse/2";
+  EXPECT_EQ(problem_of(damaged),
+            "its schema is impasse/2, and this version of impasse reads impasse/1");
+  damaged = json_;
+  damaged["locks"][0]["address"] = "55d0";
+  EXPECT_EQ(problem_of(damaged), "locks[0].address is no address");
+  damaged = json_;
+  damaged["locks"] = 3;
+  EXPECT_EQ(problem_of(damaged), "locks is no list");
+  std::string problem;
+  read_report("", problem);
+  EXPECT_EQ(problem, "it is no JSON, or not all of it is there");
+  read_report("[]", problem);
+  EXPECT_EQ(problem, "it is no object");
+  read_report(std::string(1'000'000, '['), problem);
+  EXPECT_NE(problem, "");
+}
+
+TEST_F(Damage, KeysOfALaterVersionAreIgnored) {
+  json_["finding"]["severity"] = "high";
+  json_["threads"][0]["cpu"] = 3;
+  EXPECT_EQ(problem_of(json_), "");
+}
+
+void paths_of(const nlohmann::ordered_json& json, const std::string& path,
+              std::vector<nlohmann::ordered_json::json_pointer>& paths) {
+  paths.emplace_back(path);
+  std::size_t i = 0;
+  for (const auto& [key, value] : json.items()) {
+    if (++i > 3 && json.is_array()) break;
+    if (value.is_structured()) {
+      paths_of(value, path + "/" + key, paths);
+    } else {
+      paths.emplace_back(path + "/" + key);
+    }
+  }
+}
+
+// Every value replaced by every kind of wrong one, and taken away.
+TEST_F(Damage, EveryValueReplaced) {
+  json_ = nlohmann::ordered_json::parse(report_json(join_under_lock()));
+  std::vector<nlohmann::ordered_json::json_pointer> paths;
+  paths_of(json_, "", paths);
+  const std::vector<nlohmann::ordered_json> wrong = {nullptr,
+                                                     true,
+                                                     -1,
+                                                     4'294'967'294U,
+                                                     18'446'744'073'709'551'615U,
+                                                     1.5,
+                                                     "",
+                                                     "0x",
+                                                     "0xffffffffffffffff",
+                                                     nlohmann::ordered_json::array(),
+                                                     nlohmann::ordered_json::object(),
+                                                     nlohmann::ordered_json::array({nullptr})};
+  std::size_t refused = 0;
+  for (const auto& path : paths) {
+    for (const auto& value : wrong) {
+      auto damaged = json_;
+      damaged[path] = value;
+      refused += problem_of(damaged).empty() ? 0U : 1U;
+    }
+  }
+  EXPECT_GT(refused, paths.size() * 5);
+}
+
+TEST_F(Damage, BytesFlipped) {
+  const std::string whole = report_json(readers_behind_writer());
+  std::uint64_t random = 88172645463325252U;
+  for (int i = 0; i < 400; ++i) {
+    std::string bytes = whole;
+    for (int j = 0; j < 3; ++j) {
+      random ^= random << 13U;
+      random ^= random >> 7U;
+      random ^= random << 17U;
+      bytes[random % bytes.size()] = static_cast<char>(random >> 32U);
+    }
+    if (i % 4 == 0) bytes.resize(random % bytes.size());
+    std::string problem;
+    const Report report = read_report(bytes, problem);
+    if (problem.empty()) (void)text_of(report);
+  }
+}
+
+// ---- names of functions
+
+TEST(FunctionName, Short) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"recvfrom", "recvfrom"},
+      {"Stream::tryGetView(Context&)", "Stream::tryGetView"},
+      {"RaftNode::status() const", "RaftNode::status"},
+      {"void std::__invoke<int, char>(int&&)", "std::__invoke<int, char>"},
+      {"(anonymous namespace)::f(int)", "(anonymous namespace)::f"},
+      {"A::operator()(int) const", "A::operator()"},
+      {"A::operator<<(int)", "A::operator<<"},
+      {"std::ostream& operator<< <int>(std::ostream&, int)", "operator<< <int>"},
+      {"A::operator bool() const", "A::operator bool"},
+      {"operator new(unsigned long)", "operator new"},
+      {"f(int)::{lambda(int)#2}::operator()(int) const", "f(…)::{lambda#2}::operator()"},
+      {"g[abi:cxx11](int)", "g"},
+      {"h(int) [clone .cold]", "h"},
+      {"std::map<std::string, std::vector<int>>::at(int)", "std::map<…>::at"},
+      {"A::operator->() const", "A::operator->"},
+      {"foo(void (*)(int))", "foo"},
+      {"", ""},
+      {"((((", "(((("},
+      {"operator", "operator"},
+  };
+  for (const auto& [full, expected] : cases) EXPECT_EQ(short_function(full), expected) << full;
+}
+
+TEST(Ink, CutsAndCounts) {
+  EXPECT_EQ(columns("a→b"), 3U);
+  EXPECT_EQ(columns(bold("ab") + dim("c")), 3U);
+  EXPECT_EQ(cut("abcdef", 4), "abc…");
+  EXPECT_EQ(cut("→→→", 3), "→→→");
+  EXPECT_EQ(cut("→→→→", 3), "→→…");
+  EXPECT_EQ(finished(bold("x") + "→", {}), "x→");
+}
+
+}  // namespace
+}  // namespace impasse::report
