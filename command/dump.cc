@@ -10,8 +10,10 @@
 
 #include "command/help.h"
 #include "command/ledger_places.h"
+#include "command/live_report.h"
 #include "command/output.h"
 #include "command/process_view.h"
+#include "options/nearest_name.h"
 #include "options/options.h"
 #include "report/facts.h"
 #include "report/facts_json.h"
@@ -33,6 +35,13 @@ std::uint64_t clock_ns(clockid_t clock) {
 bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
+
+struct Wish {
+  bool facts = false;  // of the ledger, without asking the process
+  LiveReportWish report;
+};
+constexpr std::string_view kFlags[] = {"--json", "--facts", "--running-stacks", "--debug-dir",
+                                       "--help"};
 
 // `process 4242 (river-node)`
 std::string named(const ProcessView& process) {
@@ -119,7 +128,8 @@ std::string ledger_directory() {
   return options.ledger.is("off") ? "/dev/shm" : options.ledger.c_str();
 }
 
-int dump_live(const ProcessView& process, bool json) {
+int dump_live(const ProcessView& process, const Wish& wish) {
+  const bool json = wish.report.json;
   const Mapped mapped = mapped_in(process);
   if (mapped.ledger_path.empty()) {
     if (mapped.library) return without_ledger(process, json);
@@ -142,6 +152,9 @@ int dump_live(const ProcessView& process, bool json) {
   if (reading.snapshot.pid != static_cast<std::uint32_t>(process.inner_pid)) {
     return fail(file.path() + " is the ledger of another process (" +
                 std::to_string(reading.snapshot.pid) + ")");
+  }
+  if (!wish.facts) {
+    if (const auto status = print_live_report(process, file, wish.report)) return *status;
   }
   return print_facts(std::move(reading), file, report::Origin::kLive, process, json);
 }
@@ -168,7 +181,7 @@ int dump_left_behind(const ProcessView& process, bool json) {
   return fail(gone + ", and it left no ledger in " + directory);
 }
 
-int dump_process(std::string_view number, bool json) {
+int dump_process(std::string_view number, const Wish& wish) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), pid);
   if (error != std::errc() || pid <= 0) {
@@ -177,10 +190,10 @@ int dump_process(std::string_view number, bool json) {
   const ProcessView process = view_process(pid);
   switch (process.presence) {
     case Presence::kLive:
-      return dump_live(process, json);
+      return dump_live(process, wish);
     case Presence::kNone:
     case Presence::kEnded:
-      return dump_left_behind(process, json);
+      return dump_left_behind(process, wish.report.json);
     case Presence::kKernel:
       return fail(named(process) + " is a thread of the kernel");
     case Presence::kForbidden:
@@ -225,19 +238,31 @@ int dump_file(const std::string& path, bool json) {
 }  // namespace
 
 int dump(char** arguments) {
-  bool json = false;
+  Wish wish;
   std::optional<std::string_view> what;
   bool flags_end = false;
   for (; *arguments != nullptr; ++arguments) {
     const std::string_view argument = *arguments;
+    constexpr std::string_view kDirectory = "--debug-dir=";
     if (!flags_end && argument == "--") {
       flags_end = true;
     } else if (!flags_end && argument == "--json") {
-      json = true;
+      wish.report.json = true;
+    } else if (!flags_end && argument == "--facts") {
+      wish.facts = true;
+    } else if (!flags_end && argument == "--running-stacks") {
+      wish.report.running_stacks = true;
+    } else if (!flags_end && argument.starts_with(kDirectory)) {
+      wish.report.debug_dirs.emplace_back(argument.substr(kDirectory.size()));
+    } else if (!flags_end && argument == "--debug-dir" && arguments[1] != nullptr) {
+      wish.report.debug_dirs.emplace_back(*++arguments);
     } else if (!flags_end && (argument == "--help" || argument == "-h")) {
       return print(dump_help());
     } else if (!flags_end && argument.size() > 1 && argument.front() == '-') {
-      return fail("impasse dump has no flag '" + std::string(argument) + "'; it has --json");
+      const std::string_view nearest = nearest_name(argument.substr(0, argument.find('=')), kFlags);
+      return fail("impasse dump has no flag '" + std::string(argument) + "'; " +
+                  (nearest.empty() ? "impasse help dump lists them"
+                                   : "did you mean '" + std::string(nearest) + "'?"));
     } else if (what) {
       return fail("impasse dump shows one process at a time; '" + std::string(argument) +
                   "' is one too many");
@@ -246,8 +271,8 @@ int dump(char** arguments) {
     }
   }
   if (!what) return fail("impasse dump needs a process or a file: impasse dump [--json] PID|FILE");
-  if (all_digits(*what)) return dump_process(*what, json);
-  return dump_file(std::string(*what), json);
+  if (all_digits(*what)) return dump_process(*what, wish);
+  return dump_file(std::string(*what), wish.report.json);
 }
 
 }  // namespace impasse::command

@@ -1,12 +1,66 @@
 #include "command/name_offline.h"
 
-namespace impasse::command {
+#include <array>
+#include <cstdio>
 
-void name_offline(report::Report& report, const std::vector<std::string>& debug_dirs) {
-  // TO BE WIRED: symbolize_offline looks names up here.
-  if (report.named && debug_dirs.empty()) return;
-  report.notes.emplace_back(
-      "Names are those of the report itself: this build looks none up in debug files.");
+#include "symbolize/debug_files.h"
+
+namespace impasse::command {
+namespace {
+
+class Namer {
+ public:
+  Namer(report::Report& report, const std::vector<symbolize::MappedFile>& modules,
+        const std::vector<std::string>& debug_dirs)
+      : report_(report), files_(modules, debug_dirs) {}
+
+  void name_all() {
+    for (report::Thread& thread : report_.threads) {
+      for (symbolize::Frame& frame : thread.stack.frames) name(frame);
+      for (report::Hold& hold : thread.holds) name(hold.site);
+      if (thread.wait) name(thread.wait->site);
+      name(thread.entry);
+    }
+    for (report::Lock& lock : report_.locks) name(lock);
+    for (const std::string& complaint : files_.complaints()) report_.notes.push_back(complaint);
+  }
+
+ private:
+  void name(symbolize::Frame& frame) {
+    const bool complete = !frame.sources.empty() && !frame.sources.front().file.empty();
+    if (frame.pc != 0 && !complete) files_.name(frame);
+  }
+  void name(report::Lock& lock) {
+    if (!lock.name.empty()) return;
+    const auto symbol = files_.symbol_of_data(lock.address);
+    if (!symbol) return;
+    lock.name = symbol->name;
+    lock.memory = report::Memory::kGlobal;
+    if (symbol->offset == 0) return;
+    std::array<char, 24> offset{};
+    std::snprintf(offset.data(), offset.size(), "+0x%llx",
+                  static_cast<unsigned long long>(symbol->offset));
+    lock.name += offset.data();
+  }
+
+  report::Report& report_;
+  symbolize::DebugFiles files_;
+};
+
+}  // namespace
+
+void name_offline(report::Report& report, const std::vector<std::string>& debug_dirs,
+                  const std::string& root) {
+  std::vector<symbolize::MappedFile> modules;
+  modules.reserve(report.modules.size());
+  for (const report::Module& module : report.modules) {
+    const bool file = module.path.starts_with('/');
+    modules.push_back(
+        {file ? root + module.path : module.path, module.base, module.end, module.build_id});
+  }
+  Namer(report, modules, debug_dirs).name_all();
+  report.named = true;
+  report.names_trouble.clear();
 }
 
 }  // namespace impasse::command

@@ -1,4 +1,5 @@
-// Names for a report that was written without them, from debug information on this machine.
+// Names for a report, from the debug information on this machine: for one that was written without
+// them, or to make one richer.
 #pragma once
 
 #include <string>
@@ -8,8 +9,10 @@
 
 namespace impasse::command {
 
-// Fills in what frames lack. What cannot be found stays as it is, and a note of the report says so.
-// `debug_dirs`: where to look besides the usual places.
-void name_offline(report::Report& report, const std::vector<std::string>& debug_dirs);
+// Fills in what frames and locks lack. What cannot be found stays as it is; what was refused
+// becomes a note of the report. `debug_dirs`: where to look besides the usual places. `root` stands
+// before the paths of modules: another process may see other files.
+void name_offline(report::Report& report, const std::vector<std::string>& debug_dirs,
+                  const std::string& root = "");
 
 }  // namespace impasse::command

@@ -1,10 +1,6 @@
 #include "command/show.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -14,6 +10,7 @@
 #include "command/help.h"
 #include "command/name_offline.h"
 #include "command/output.h"
+#include "command/text_style.h"
 #include "options/nearest_name.h"
 #include "report/report_json.h"
 #include "report/report_reader.h"
@@ -33,37 +30,6 @@ struct Wish {
   std::vector<std::string> debug_dirs;
   std::vector<std::string> files;
 };
-
-// ---- how it is to look
-
-bool says_utf8(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr && *value != '\0' &&
-         (std::strstr(value, "UTF-8") != nullptr || std::strstr(value, "utf8") != nullptr);
-}
-
-bool is_set(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
-}
-
-report::TextStyle style_of(const Wish& wish) {
-  report::TextStyle style;
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  style.colour = wish.colour == "always";
-  if (!terminal) return style;
-  const char* const name = std::getenv("TERM");
-  const bool dumb = name == nullptr || std::string_view(name) == "dumb";
-  if (wish.colour == "auto") style.colour = !dumb && !is_set("NO_COLOR");
-  style.drawing = is_set("LC_ALL")     ? says_utf8("LC_ALL")
-                  : is_set("LC_CTYPE") ? says_utf8("LC_CTYPE")
-                                       : says_utf8("LANG");
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
-    style.width = std::clamp<std::size_t>(size.ws_col, 80, 160);
-  }
-  return style;
-}
 
 // ---- what it is made from
 
@@ -94,7 +60,7 @@ int show_json_form(const std::string& path, const std::string& bytes, const Wish
   if (!problem.empty()) return fail(path + " is no report: " + problem);
   if (!wish.raw) name_offline(report, wish.debug_dirs);
   return print(wish.json ? report::report_json(report)
-                         : report::report_text(report, style_of(wish)));
+                         : report::report_text(report, text_style(wish.colour)));
 }
 
 int show_file(const std::string& path, const Wish& wish) {

@@ -11,14 +11,18 @@
 namespace impasse {
 namespace {
 
-constexpr std::uint64_t kPauseNs = 60'000'000;
+// At most 20 turns a second; fewer when nobody has waited for long.
+constexpr std::uint64_t kPauseNs = 50'000'000;
+constexpr std::uint64_t kIdlePauseNs = 100'000'000;
+constexpr std::uint64_t kIdleAfterNs = 10'000'000'000;
 constexpr std::uint64_t kShortPauseNs = 20'000'000;
 // Waits that are old news are looked at so often ...
 constexpr std::uint64_t kLookEveryNs = 500'000'000;
 // ... and looking takes no more than this part of the time.
 constexpr std::uint64_t kLeastRestPerLook = 20;
 constexpr std::uint64_t kReapEveryNs = 5'000'000'000;
-constexpr std::uint64_t kSlotsATurn = 256;
+constexpr std::uint64_t kSlotsATurn = 1'024;
+constexpr std::uint64_t kNamesEveryTurns = 4;
 
 bool is_live(const ThreadSlot& slot) {
   return slot.life.load(std::memory_order_acquire) == static_cast<std::uint32_t>(ThreadLife::kLive);
@@ -27,15 +31,18 @@ bool is_live(const ThreadSlot& slot) {
 }  // namespace
 
 std::uint64_t Watchdog::pause_ns() const {
-  return soon_ ? std::clamp(kLeastRestPerLook * look_cost_ns_, kShortPauseNs, kPauseNs) : kPauseNs;
+  if (!soon_) return turned_ns_ - last_wait_ns_ > kIdleAfterNs ? kIdlePauseNs : kPauseNs;
+  return std::clamp(kLeastRestPerLook * look_cost_ns_, kShortPauseNs, kPauseNs);
 }
 
 void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
+  turned_ns_ = now_ns;
+  if (last_wait_ns_ == 0) last_wait_ns_ = now_ns;  // a process begins with haste
   clock_.advance(now_ns, intended_ns);
   published_tick.value.store(static_cast<std::uint32_t>(clock_.units()), std::memory_order_relaxed);
   ledger_.header().tick.store(clock_.units(), std::memory_order_relaxed);
   ledger_.header().now_ns.store(now_ns, std::memory_order_release);
-  learn_names();
+  if (turns_++ % kNamesEveryTurns == 0) learn_names();
   if (now_ns >= next_reap_ns_) {
     next_reap_ns_ = now_ns + kReapEveryNs;
     reap(now_ns);
@@ -54,6 +61,7 @@ void Watchdog::look_for_trouble(std::uint64_t now_ns) {
   soon_ = false;
   if (sink_ == nullptr) return;
   const WaitScan scan = scan_waits(ledger_, clock_.units());
+  if (scan.waits != 0) last_wait_ns_ = now_ns;
   const bool pressing = scan.young != 0 || findings_.wants_second_look();
   soon_ = scan.waits != 0 && pressing;
   const std::uint64_t rest = pressing ? 0 : kLookEveryNs;

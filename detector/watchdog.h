@@ -61,8 +61,11 @@ class Watchdog {
   RunningClock clock_;
   Findings findings_;
   std::uint64_t next_reap_ns_ = 0;
+  std::uint64_t turns_ = 0;
   std::uint64_t next_slot_ = 0;  // where learn_names() goes on
-  bool soon_ = false;            // somebody began to wait lately
+  std::uint64_t turned_ns_ = 0;
+  std::uint64_t last_wait_ns_ = 0;
+  bool soon_ = false;  // somebody began to wait lately
   std::uint64_t last_look_ns_ = 0;
   std::uint64_t look_cost_ns_ = 0;
 };

@@ -24,6 +24,7 @@
 #include "preload/aftermath.h"
 #include "preload/lock_probe.h"
 #include "symbolize/arena.h"
+#include "symbolize/crash_guard.h"
 #include "witness/side_thread.h"
 #include "witness/witness.h"
 
@@ -280,6 +281,7 @@ void forget_watchdog() {
   watchdog_thread.running.store(false, std::memory_order_relaxed);
   side_thread.running.store(false, std::memory_order_relaxed);
   side.forget();
+  symbolize::forget_guards();
   walkers.store(nullptr, std::memory_order_relaxed);
   loaded.store(0, std::memory_order_relaxed);
 }

@@ -9,7 +9,7 @@
 
 namespace impasse::report {
 
-// The watchdog publishes its clock every 60 ms when it gets to run in time: what was stamped with
+// The watchdog publishes its clock every 100 ms when it gets to run in time: what was stamped with
 // it is known to about this much.
 inline constexpr std::uint64_t kStampStepNs = 100'000'000;
 // A live process whose watchdog published nothing for so long has a clock that stands still.

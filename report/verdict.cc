@@ -175,7 +175,8 @@ void misuse(const Phrases& say, Lines& lines) {
   const std::string lock = say.lock_in_full(lock_index);
   const std::string where = root == nullptr ? "" : where_now(say, *root);
   const Hold* const own = say.hold_of(finding.root, lock_index);
-  const std::string taken = own == nullptr ? "" : "taken at " + say.hold_place(*root, *own);
+  const std::string taken =
+      own == nullptr || root == nullptr ? "" : "taken at " + say.hold_place(*root, *own);
   const std::uint32_t other = holder_of(say, lock_index, finding.root);
   switch (finding.misuse) {
     case MisuseKind::kUnlockByOther:

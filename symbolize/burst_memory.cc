@@ -162,6 +162,7 @@ void BurstMemory::unmap_file(void* mapped) {
 }  // namespace impasse::symbolize
 
 // The inner interface of libbacktrace (its internal.h), as of GCC 9 to 14.
+// NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 
 struct backtrace_vector {
@@ -251,3 +252,4 @@ void backtrace_release_view(backtrace_state*, backtrace_view* view, backtrace_er
 }
 
 }  // extern "C"
+// NOLINTEND(readability-identifier-naming)

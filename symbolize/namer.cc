@@ -133,7 +133,7 @@ Named Namer::Lookup::look_up(std::uint64_t address) {
     Source plain = plain_name(address);
     plain.function = shortened(std::move(plain.function));
     plain.file = unjoined(std::move(plain.file));
-    named.sources.assign(1, std::move(plain));
+    named.sources.assign(1, plain);
   }
   if (!named.sources.empty()) {
     named.start = by_symbol ? found.start : start_by_unwind_table(address);

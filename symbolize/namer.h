@@ -6,6 +6,8 @@
 // covers the address, or a symbol that covers it by its size and begins where the unwind
 // information says that the function begins; else the frame stays without sources. Everything that
 // was taken is given back with the Namer. For one thread; only one Namer at a time on it.
+// Limit: of a separate file of debug information the symbols are not read: functions have names,
+// variables have none (debug_files.h finds them).
 // Cost: the first lookup reads the tables of all modules (0.2 s and 70 MiB, mapped files included,
 // for a program of 70 MB; 0.08 s and 22 MiB for libc alone), later ones 1 to 60 µs. A later
 // dlopen() is not seen: make a new one for each burst. May crash on damaged debug information: see

@@ -116,7 +116,7 @@ class CommandCase(unittest.TestCase):
 
     def facts(self, *what):
         """What `impasse dump --json` says."""
-        result = self.impasse("dump", "--json", *what)
+        result = self.impasse("dump", "--facts", "--json", *what)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stderr, "")
         facts = json.loads(result.stdout)

@@ -21,7 +21,7 @@ class DumpFile(CommandCase):
         return self.ledger
 
     def test_a_ledger(self):
-        result = self.impasse("dump", self.ledger)
+        result = self.impasse("dump", "--facts", self.ledger)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         for words in (
             "river-node[4242] ====", "from a file, as of ", '"raft-loop" [was in no wait]:',
@@ -53,35 +53,35 @@ class DumpFile(CommandCase):
         self.assertEqual(facts["dropped"]["holds_dropped"], 2)
 
     def test_files_that_are_no_ledgers(self):
-        self.assert_fails(self.impasse("dump", self.written(b"")), f"{self.ledger}: not an impasse ledger")
-        self.assert_fails(self.impasse("dump", self.written(b"some text\n")), "not an impasse ledger")
-        self.assert_fails(self.impasse("dump", self.written(os.urandom(100_000))), "not an impasse ledger")
-        self.assert_fails(self.impasse("dump", "/proc/self/maps"), "not an impasse ledger")
-        self.assert_fails(self.impasse("dump", self.folder), f"{self.folder} is a directory, not a ledger")
-        self.assert_fails(self.impasse("dump", "/dev/zero"), "/dev/zero is not a file")
-        self.assert_fails(self.impasse("dump", self.folder + "/none"), "No such file or directory")
-        self.assert_fails(self.impasse("dump", ""), "cannot read : No such file or directory")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(b"")), f"{self.ledger}: not an impasse ledger")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(b"some text\n")), "not an impasse ledger")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(os.urandom(100_000))), "not an impasse ledger")
+        self.assert_fails(self.impasse("dump", "--facts", "/proc/self/maps"), "not an impasse ledger")
+        self.assert_fails(self.impasse("dump", "--facts", self.folder), f"{self.folder} is a directory, not a ledger")
+        self.assert_fails(self.impasse("dump", "--facts", "/dev/zero"), "/dev/zero is not a file")
+        self.assert_fails(self.impasse("dump", "--facts", self.folder + "/none"), "No such file or directory")
+        self.assert_fails(self.impasse("dump", "--facts", ""), "cannot read : No such file or directory")
         fifo = os.path.join(self.folder, "fifo")
         os.mkfifo(fifo)
-        self.assert_fails(self.impasse("dump", fifo), "is not a file")
+        self.assert_fails(self.impasse("dump", "--facts", fifo), "is not a file")
 
     def test_truncated(self):
-        self.assert_fails(self.impasse("dump", self.written(self.bytes[:200])), "truncated: it ends within its header")
-        self.assert_fails(self.impasse("dump", self.written(self.bytes[:-1])),
+        self.assert_fails(self.impasse("dump", "--facts", self.written(self.bytes[:200])), "truncated: it ends within its header")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(self.bytes[:-1])),
                           f"truncated: {len(self.bytes) - 1} of {len(self.bytes)} bytes are there")
 
     def test_another_version(self):
         data = self.bytes[:8] + struct.pack("<I", 99) + self.bytes[12:]
-        self.assert_fails(self.impasse("dump", self.written(data)), "made by another version (99; this impasse reads 1)")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(data)), "made by another version (99; this impasse reads 1)")
 
     def test_damaged(self):
         data = self.bytes[:32] + b"\xff" * 24 + self.bytes[56:]
-        self.assert_fails(self.impasse("dump", self.written(data)), "damaged: ")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(data)), "damaged: ")
 
     def test_names_cannot_play_with_the_terminal(self):
         data = self.bytes.replace(b"raft-loop", b"\x1b[2J\xff\n\"\\x").replace(b"river-node", b"\x1b]0;x\x07\xc2\x9b33")
         self.assertEqual(len(data), len(self.bytes))
-        result = self.impasse("dump", self.written(data))
+        result = self.impasse("dump", "--facts", self.written(data))
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotRegex(result.stdout, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
         self.assertIn(r"\x1b[2J\xff\x0a", result.stdout)
@@ -95,24 +95,24 @@ class DumpFile(CommandCase):
             for _ in range(chance.randrange(1, 40)):
                 at = chance.choice((chance.randrange(len(data)), chance.randrange(1024), 4096 + chance.randrange(400)))
                 data[at] = chance.randrange(256)
-            result = self.impasse("dump", *(["--json"] if number % 2 else []), self.written(bytes(data)))
+            result = self.impasse("dump", "--facts", *(["--json"] if number % 2 else []), self.written(bytes(data)))
             if result.returncode != 0:
                 self.assert_fails(result, f"{self.ledger}: ")
 
     def test_arguments(self):
         self.assert_fails(self.impasse("dump"), "impasse dump needs a process or a file")
-        self.assert_fails(self.impasse("dump", "--json"), "impasse dump needs a process or a file")
-        self.assert_fails(self.impasse("dump", "--jsn", "1"), "impasse dump has no flag '--jsn'")
-        self.assert_fails(self.impasse("dump", self.ledger, "2"), "'2' is one too many")
-        self.assert_fails(self.impasse("dump", "0"), "'0' is not the number of a process")
-        self.assert_fails(self.impasse("dump", "99999999999999999999"), "is not the number of a process")
-        self.assert_fails(self.impasse("dump", "-1"), "impasse dump has no flag '-1'")
+        self.assert_fails(self.impasse("dump", "--facts", "--json"), "impasse dump needs a process or a file")
+        self.assert_fails(self.impasse("dump", "--facts", "--jsn", "1"), "impasse dump has no flag '--jsn'")
+        self.assert_fails(self.impasse("dump", "--facts", self.ledger, "2"), "'2' is one too many")
+        self.assert_fails(self.impasse("dump", "--facts", "0"), "'0' is not the number of a process")
+        self.assert_fails(self.impasse("dump", "--facts", "99999999999999999999"), "is not the number of a process")
+        self.assert_fails(self.impasse("dump", "--facts", "-1"), "impasse dump has no flag '-1'")
 
     def test_a_file_with_the_name_of_a_flag_or_a_number(self):
         for name in ("--json", "4242"):
             pathlib.Path(self.folder, name).write_bytes(self.bytes)
         for arguments in (["--", "--json"], ["./4242"], ["--json", "--", "--json"]):
-            self.assertEqual(self.impasse("dump", *arguments, cwd=self.folder).returncode, 0, arguments)
+            self.assertEqual(self.impasse("dump", "--facts", *arguments, cwd=self.folder).returncode, 0, arguments)
 
     def test_output_that_cannot_be_written(self):
         for arguments in (["dump", self.ledger], ["dump", "--json", self.ledger]):

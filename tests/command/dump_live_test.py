@@ -106,7 +106,7 @@ class Stuck(CommandCase):
             self.assertEqual({k: v for k, v in self.facts_now["dropped"].items() if v}, {})
 
     def test_the_text_says_it_in_words(self):
-        result = self.impasse("dump", self.process.pid)
+        result = self.impasse("dump", "--facts", self.process.pid)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         text = result.stdout
         pid = self.process.pid
@@ -160,12 +160,12 @@ class Stuck(CommandCase):
             lambda: (lambda f: f if f["clock"]["standstill_ns"] else None)(self.facts(self.process.pid)),
             "its clock is seen to stand still")
         self.assertGreaterEqual(facts["clock"]["standstill_ns"], 2_000_000_000)
-        self.assertIn("impasse's own thread has not run for ", self.impasse("dump", self.process.pid).stdout)
+        self.assertIn("impasse's own thread has not run for ", self.impasse("dump", "--facts", self.process.pid).stdout)
         os.kill(self.process.pid, signal.SIGCONT)
 
     def test_a_deleted_ledger(self):
         os.unlink(self.facts_now["process"]["ledger"])
-        result = self.impasse("dump", self.process.pid)
+        result = self.impasse("dump", "--facts", self.process.pid)
         if result.returncode == 0:  # root reads it through /proc/PID/map_files
             self.assertIn('"wants-mutex"', result.stdout)
         else:
@@ -174,15 +174,15 @@ class Stuck(CommandCase):
     def test_a_ledger_that_is_cut_short(self):
         os.kill(self.process.pid, signal.SIGSTOP)  # it would not survive a cut of its ledger
         os.truncate(self.facts_now["process"]["ledger"], 4096)
-        self.assert_fails(self.impasse("dump", self.process.pid), "truncated: 4096 of ")
+        self.assert_fails(self.impasse("dump", "--facts", self.process.pid), "truncated: 4096 of ")
         os.truncate(self.facts_now["process"]["ledger"], 0)
-        self.assert_fails(self.impasse("dump", self.process.pid), "not an impasse ledger")
+        self.assert_fails(self.impasse("dump", "--facts", self.process.pid), "not an impasse ledger")
 
     def test_another_file_in_its_place(self):
         ledger = self.facts_now["process"]["ledger"]
         os.unlink(ledger)
         os.mkdir(ledger)
-        result = self.impasse("dump", self.process.pid)
+        result = self.impasse("dump", "--facts", self.process.pid)
         if result.returncode != 0:
             self.assert_fails(result, "deleted while it runs")
 
@@ -193,7 +193,7 @@ class Healthy(CommandCase):
     def test_a_process_without_a_ledger_yet(self):
         process = self.start(COMMAND, "run", "--", "sleep", "60")
         until(lambda: PRELOAD in text_of(f"/proc/{process.pid}/maps"), "the library is loaded")
-        result = self.impasse("dump", process.pid)
+        result = self.impasse("dump", "--facts", process.pid)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertIn(f"process {process.pid} (sleep) runs under impasse and has no ledger yet", result.stdout)
         self.assertIn("nothing is stuck", result.stdout)
@@ -204,7 +204,7 @@ class Healthy(CommandCase):
     def test_a_process_without_impasse(self):
         process = self.start("sleep", "60")
         until(lambda: text_of(f"/proc/{process.pid}/comm") == "sleep\n", "it is sleep")
-        self.assert_fails(self.impasse("dump", process.pid), f"process {process.pid} (sleep) does not run under impasse")
+        self.assert_fails(self.impasse("dump", "--facts", process.pid), f"process {process.pid} (sleep) does not run under impasse")
 
     def test_a_ledger_of_an_earlier_process_of_that_number(self):
         process = self.start("sleep", "60")
@@ -219,7 +219,7 @@ class Healthy(CommandCase):
             file.write(data)
         environment = clean_environment(IMPASSE_OPTIONS="ledger=" + self.ledgers)
         self.assert_fails(
-            self.impasse("dump", process.pid, environment=environment),
+            self.impasse("dump", "--facts", process.pid, environment=environment),
             f"an earlier process of this number left {left}")
         # As a file: it is of a process that started at another time.
         self.assertEqual(self.facts(left)["process"]["origin"], "left_behind")
@@ -228,18 +228,18 @@ class Healthy(CommandCase):
         process = self.start(COMMAND, "run", "--ledger=off", "--", PROGRAMS / "stuck")
         process.stdout.readline()
         self.assert_fails(
-            self.impasse("dump", process.pid),
+            self.impasse("dump", "--facts", process.pid),
             f"process {process.pid} (stuck) keeps its ledger in memory that only it can see: it was started with ledger=off")
 
     def test_a_ledger_in_memory_for_lack_of_a_place(self):
         process = self.start(COMMAND, "run", "--ledger=/nowhere", "--", PROGRAMS / "stuck")
         process.stdout.readline()
-        self.assert_fails(self.impasse("dump", process.pid), "no file could be made in /nowhere")
+        self.assert_fails(self.impasse("dump", "--facts", process.pid), "no file could be made in /nowhere")
 
     def test_a_process_that_is_not_to_be_watched(self):
         process = self.start(COMMAND, "run", "--only=other", "--ledger=" + self.ledgers, "--", PROGRAMS / "stuck")
         process.stdout.readline()
-        self.assert_fails(self.impasse("dump", process.pid), "is not watched: it was started with only=other")
+        self.assert_fails(self.impasse("dump", "--facts", process.pid), "is not watched: it was started with only=other")
         self.assertEqual(os.listdir(self.ledgers), [])
 
     def test_the_usual_place(self):
@@ -266,11 +266,11 @@ class Ended(CommandCase):
     def test_what_a_killed_process_left(self):
         environment, process, said = self.left_behind()
         process.wait()
-        result = self.impasse("dump", process.pid, environment=environment)
+        result = self.impasse("dump", "--facts", process.pid, environment=environment)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertIn("left behind by a process that is gone, last sign of life 2", result.stdout)
         self.assertIn(f'thread {said["holder"]} "holder"', result.stdout)
-        result = self.impasse("dump", "--json", process.pid, environment=environment)
+        result = self.impasse("dump", "--facts", "--json", process.pid, environment=environment)
         facts = json.loads(result.stdout)
         self.assertEqual((facts["process"]["alive"], facts["process"]["origin"]), (False, "left_behind"))
         holder = next(t for t in facts["threads"] if t["tid"] == said["holder"])
@@ -284,13 +284,13 @@ class Ended(CommandCase):
     def test_one_that_its_parent_has_not_collected(self):
         environment, process, said = self.left_behind()
         until(lambda: state_of(process.pid) == "Z", "it is a zombie")
-        result = self.impasse("dump", process.pid, environment=environment)
+        result = self.impasse("dump", "--facts", process.pid, environment=environment)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertIn("left behind by a process that is gone", result.stdout)
         (ledger,) = os.listdir(self.ledgers)
         os.unlink(os.path.join(self.ledgers, ledger))
         self.assert_fails(
-            self.impasse("dump", process.pid, environment=environment), f"has ended, and it left no ledger in {self.ledgers}")
+            self.impasse("dump", "--facts", process.pid, environment=environment), f"has ended, and it left no ledger in {self.ledgers}")
 
     def test_a_clean_end_leaves_nothing(self):
         result = self.impasse(
@@ -308,17 +308,17 @@ class Ended(CommandCase):
             file.write(b"garbage")
         os.mkdir(os.path.join(self.ledgers, f"impasse.{process.pid}.abc"))
         os.symlink("/etc/passwd", os.path.join(self.ledgers, f"impasse.{process.pid}.def"))
-        result = self.impasse("dump", process.pid, environment=environment)
+        result = self.impasse("dump", "--facts", process.pid, environment=environment)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         os.unlink(os.path.join(self.ledgers, good))
         self.assert_fails(
-            self.impasse("dump", process.pid, environment=environment),
+            self.impasse("dump", "--facts", process.pid, environment=environment),
             f"what it left behind cannot be read: {bad}: not an impasse ledger")
 
     def test_no_such_process(self):
         environment = clean_environment(IMPASSE_OPTIONS="ledger=" + self.ledgers)
         self.assert_fails(
-            self.impasse("dump", 999999999, environment=environment),
+            self.impasse("dump", "--facts", 999999999, environment=environment),
             f"there is no process 999999999, and it left no ledger in {self.ledgers}")
 
 

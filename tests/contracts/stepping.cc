@@ -73,7 +73,7 @@ void* idle(void*) {
 // be had.
 int holds_left(const char* command) {
   char line[512];
-  std::snprintf(line, sizeof line, "env -u LD_PRELOAD '%s' dump %d", command, getpid());
+  std::snprintf(line, sizeof line, "env -u LD_PRELOAD '%s' dump --facts %d", command, getpid());
   FILE* facts = popen(line, "r");
   if (facts == nullptr) return -1;
   bool threads = false;

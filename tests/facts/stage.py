@@ -174,7 +174,7 @@ class Dump:
 
 def dump(tools, what, *flags):
     done = subprocess.run(
-        [tools.command, "dump", *flags, str(what)],
+        [tools.command, "dump", "--facts", *flags, str(what)],
         capture_output=True,
         env=environment(),
         timeout=PATIENCE_SECONDS,

@@ -98,10 +98,10 @@ class SampleRun:
 
         def look():
             found = [report for report in self._readable_reports() if is_complete(report)]
-            return found if len(found) >= count else None
+            return (found,) if len(found) >= count else None
 
         try:
-            return until(look, f"{count} complete reports of {self.command}")
+            return until(look, f"{count} complete reports of {self.command}")[0]
         except AssertionError as error:
             raise AssertionError(
                 f"{error}: {self.report_files()}; it said: {self.complaints()!r}"

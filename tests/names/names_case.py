@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """names_case.py OBJECT PROGRAM MODE [EXPECTED]: a program with OBJECT preloaded asks for the names of its own addresses;
-EXPECTED is full (debug information), symbols, or none (stripped)."""
+EXPECTED is full (debug information), separate (debug information in a file of its own, whose symbols are not read),
+symbols, or none (stripped)."""
 import pathlib
 import re
 import subprocess
@@ -29,7 +30,7 @@ def judge(output, expected):
         if levels and answers[number].startswith("frame +0"):
             wrong.append(f"answer {number} has no offset from its function")
 
-    if expected == "full":
+    if expected in ("full", "separate"):
         check(0, (r".*plant<std::string ?>.*", "plant"), (r".*dig.*", "dig"),
               (r"inlined_chain\(std::string const&\)", "chain"))
         check(1, ("plain_function", "plain"))
@@ -39,7 +40,7 @@ def judge(output, expected):
     else:
         check(0)
         check(1)
-    if expected == "none":
+    if expected in ("none", "separate"):
         wrong += [f"a name was invented: {a}" for a in answers[2:4] if a != "data ?"]
     elif answers[2:4] != ["data garden::the_bed +48", "data plain_lock +0"]:
         wrong.append(f"names of variables: {answers[2:4]}")

@@ -252,7 +252,8 @@ Report crowd_of_thousands(std::uint32_t threads, bool equal_stacks) {
 
 Report hostile_names() {
   Report report = readers_behind_writer();
-  const std::string hostile("\x1b[31m\x00\xff\xc3\x28\x01\n\t\"\\ \xe2\x80\xae x", 22);
+  static constexpr char kHostile[] = "\x1b[31m\x00\xff\xc3\x28\x01\n\t\"\\ \xe2\x80\xae x";
+  const std::string hostile(kHostile, sizeof kHostile - 1);
   report.process.program = hostile;
   report.process.host = std::string(100'000, '\xfe');
   report.process.version = hostile;
