@@ -19,9 +19,14 @@ bool get(int fd, std::size_t offset, std::uint64_t& word) {
   return pread(fd, &word, sizeof word, static_cast<off_t>(offset)) == sizeof word;
 }
 
+bool has_ended(pid_t pid) {
+  const char state = state_letter(read_file("/proc/" + std::to_string(pid) + "/stat", 4096).text);
+  return state == '\0' || state == 'Z' || state == 'X';
+}
+
 }  // namespace
 
-Answer ask_for_report(const LedgerFile& ledger, bool running_stacks) {
+Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, bool running_stacks) {
   const int fd = open(ledger.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
     return {"", std::string("its ledger cannot be written to: ") + std::strerror(errno)};
@@ -37,6 +42,10 @@ Answer ask_for_report(const LedgerFile& ledger, bool running_stacks) {
     const timespec step{0, static_cast<long>(kStepMs) * 1'000'000};
     nanosleep(&step, nullptr);
     fine = get(fd, offsetof(LedgerHeader, answered), answered);
+    if (answered >> 8 < request >> 8 && has_ended(process.pid)) {
+      close(fd);
+      return {"", "it ended meanwhile"};
+    }
   }
   close(fd);
   if (!fine) return {"", "its ledger was cut meanwhile"};

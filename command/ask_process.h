@@ -9,6 +9,7 @@
 #include <string>
 
 #include "command/ledger_places.h"
+#include "command/process_view.h"
 
 namespace impasse::command {
 
@@ -17,6 +18,6 @@ struct Answer {
   std::string problem;  // why there is none; a clause
 };
 
-Answer ask_for_report(const LedgerFile& ledger, bool running_stacks);
+Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, bool running_stacks);
 
 }  // namespace impasse::command

@@ -7,12 +7,6 @@
 namespace impasse::command {
 namespace {
 
-// Until findings are made, most options have nothing to act on.
-constexpr std::string_view kToday =
-    "This version records who holds and who waits, and shows it with impasse dump.\n"
-    "It makes no findings and writes no reports yet: only and ledger work today, the\n"
-    "other options take effect together with findings.\n";
-
 TextSink into(std::string& text) {
   return {[](void* to, std::string_view piece) { static_cast<std::string*>(to)->append(piece); },
           &text};
@@ -32,10 +26,11 @@ std::string general_help() {
       "and what is that one doing right now?\n"
       "\n"
       "usage: impasse run [--KEY=VALUE ...] -- PROGRAM [ARGUMENT ...]\n"
-      "         starts a program under impasse\n"
-      "       impasse dump [--json] PID|FILE\n"
-      "         shows who holds and who waits in a process that runs under impasse,\n"
-      "         or in the ledger that a dead one left behind\n"
+      "         starts a program under impasse, which reports deadlocks, long waits\n"
+      "         and broken rules of locks\n"
+      "       impasse dump [--json] [--facts] PID|FILE\n"
+      "         asks a process that runs under impasse for a report of all its threads,\n"
+      "         or shows what the ledger of a dead one says\n"
       "       impasse show [--json] FILE...\n"
       "         prints reports that impasse wrote\n"
       "       impasse help [run|dump|show]\n"
@@ -46,8 +41,6 @@ std::string general_help() {
       "Options, for impasse run as --KEY=VALUE, for LD_PRELOAD=libimpasse.so as\n"
       "IMPASSE_OPTIONS=\"KEY=VALUE KEY=VALUE\":\n\n";
   text += option_help("--");
-  text += '\n';
-  text += kToday;
   return text;
 }
 
@@ -68,21 +61,29 @@ std::string run_help() {
       "\n"
       "Options:\n\n";
   text += option_help("--");
-  text += '\n';
-  text += kToday;
   return text;
 }
 
 std::string dump_help() {
-  return "usage: impasse dump [--json] PID|FILE\n"
+  return "usage: impasse dump [--json] [--facts] [--running-stacks] [--debug-dir=DIR]...\n"
+         "                    PID|FILE\n"
          "\n"
-         "Shows every thread of the process: what it waits for, since when and who\n"
-         "holds it; what it holds, since when and taken where. The process is neither\n"
-         "stopped nor signalled. For a process that is gone, what it left in /dev/shm is\n"
-         "shown (or in the directory that IMPASSE_OPTIONS names with ledger=). FILE is\n"
-         "such a ledger; a file with a number for a name is written ./NUMBER.\n"
+         "Asks a live process for a report of all its threads: what each does, its stack,\n"
+         "what it waits for and who holds that, what it holds. The watchdog in the process\n"
+         "makes it; no thread is stopped, and none gets a signal. When the process does\n"
+         "not answer within 5 seconds, is stopped or gone, what its ledger says is shown,\n"
+         "as with --facts. Of a process that is gone, the ledger is looked for in /dev/shm\n"
+         "(or in the directory that IMPASSE_OPTIONS names with ledger=). FILE is a ledger;\n"
+         "a file with a number for a name is written ./NUMBER.\n"
          "\n"
-         "  --json   the same and more for programs (\"schema\": \"impasse-facts/1\")\n"
+         "  --json            for programs: a report has \"schema\": \"impasse/1\", what a\n"
+         "                    ledger says has \"schema\": \"impasse-facts/1\"\n"
+         "  --facts           only what the ledger says: who holds and who waits, without\n"
+         "                    stacks; the process is not asked\n"
+         "  --running-stacks  threads that run are asked for their stacks too, by a signal\n"
+         "                    that they do not notice; those that sleep never are\n"
+         "  --debug-dir=DIR   a directory with debug files, to look names up in; may be\n"
+         "                    given several times\n"
          "\n"
          "Exit status: 0, also for a process that had no reason to make a ledger yet;\n"
          "2 when nothing can be shown, after a sentence on standard error that says why.\n";
@@ -92,7 +93,7 @@ std::string show_help() {
   return "usage: impasse show [--json] [--raw] [--colour=WHEN] [--debug-dir DIR]... FILE...\n"
          "\n"
          "Prints reports. FILE is the JSON form of one, or the text form beside it: then\n"
-         "the JSON form is what is read. A text form that stands alone is printed as it is.\n"
+         "the JSON form is what is read. A text form that stands alone is printed as is.\n"
          "\n"
          "  --json            the JSON form, with the names that were found\n"
          "  --raw             no names are looked up; only those that the report has\n"
@@ -114,8 +115,6 @@ std::string help_about(std::string_view subcommand) {
 std::string options_markdown() {
   std::string text;
   render_markdown(into(text));
-  text += '\n';
-  text += kToday;
   return text;
 }
 

@@ -12,7 +12,7 @@ namespace impasse::command {
 
 std::optional<int> print_live_report(const ProcessView& process, const LedgerFile& ledger,
                                      const LiveReportWish& wish) {
-  Answer answer = ask_for_report(ledger, wish.running_stacks);
+  Answer answer = ask_for_report(process, ledger, wish.running_stacks);
   report::Report report;
   if (answer.problem.empty()) report = report::read_report(answer.json, answer.problem);
   if (!answer.problem.empty()) {

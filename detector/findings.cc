@@ -15,6 +15,13 @@ constexpr std::uint64_t kSuspiciousNs = 300'000'000;
 constexpr std::uint64_t kSecondTelling = 5;
 constexpr std::uint64_t kThirdTelling = 30;
 
+// Whether any wait is part of both: it went on all the time.
+bool in_common(const std::vector<Mark>& some, const std::vector<Mark>& others) {
+  return std::any_of(some.begin(), some.end(), [&others](const Mark& mark) {
+    return std::find(others.begin(), others.end(), mark) != others.end();
+  });
+}
+
 bool same_trouble(const Verdict& verdict, std::uint32_t root_tid, const Finding& finding) {
   // A thread that ended with a lock in its hands was told; now somebody waits for it.
   const bool grown =
@@ -22,11 +29,21 @@ bool same_trouble(const Verdict& verdict, std::uint32_t root_tid, const Finding&
   if (grown) return finding.root_lock == verdict.root_lock;
   if (finding.kind != verdict.kind) return false;
   if (verdict.kind == FindingKind::kLongWait) {
-    if (finding.root_lock == verdict.root_lock) return true;
+    // Who waits for it may go from root to root as others come and go.
+    if (finding.root_lock == verdict.root_lock || in_common(verdict.marks, finding.marks)) {
+      return true;
+    }
     return root_tid != 0 && finding.root_tid == root_tid && finding.sites == verdict.sites;
   }
   if (verdict.kind == FindingKind::kOrphanedLock) return finding.root_lock == verdict.root_lock;
-  return finding.marks == verdict.marks;
+  // A wait that never ends may be part of several circles, one of which was told.
+  return in_common(verdict.marks, finding.marks);
+}
+
+// Those who wait along with the one that is told come to be the longest of them in their turn.
+void remember_waits(Finding& finding, const Verdict& verdict) {
+  finding.marks = verdict.marks;
+  finding.marks.insert(finding.marks.end(), verdict.along.begin(), verdict.along.end());
 }
 
 // A circle may be met beginning with any of its threads.
@@ -39,9 +56,13 @@ void put_in_order(Verdict& verdict) {
 
 bool Findings::was_there(const Verdict& verdict) const {
   return std::any_of(last_.begin(), last_.end(), [&verdict](const Verdict& before) {
-    return before.kind == verdict.kind && before.marks == verdict.marks &&
-           (verdict.kind == FindingKind::kLongWait || before.root_lock == verdict.root_lock ||
-            verdict.kind == FindingKind::kDeadlock);
+    if (before.kind != verdict.kind) return false;
+    // In a queue that moves the one who has waited longest is always another.
+    if (verdict.kind == FindingKind::kLongWait) {
+      return before.root_lock == verdict.root_lock || before.marks == verdict.marks;
+    }
+    return before.marks == verdict.marks &&
+           (before.root_lock == verdict.root_lock || verdict.kind == FindingKind::kDeadlock);
   });
 }
 
@@ -71,7 +92,7 @@ void Findings::watch_hands(const Snapshot& snapshot, const WaitGraph& graph) {
   suspects_.clear();
   for (const Obstacle& obstacle : graph.obstacles()) {
     const Blocker* const blocker = main_blocker(obstacle);
-    if (obstacle.lock == 0) continue;
+    if (obstacle.lock == 0 || obstacle.waiters.empty()) continue;
     Hands& hands = hands_[obstacle.lock];
     if (blocker != nullptr && blocker->thread != kNoOne) {
       const std::uint32_t tid = snapshot.threads[blocker->thread].tid;
@@ -134,11 +155,12 @@ std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe) {
       ++finding->updates;
     } else {
       finding->seen_now = true;
+      if (verdict.kind == FindingKind::kLongWait) remember_waits(*finding, verdict);
       continue;
     }
     finding->seen_now = true;
     finding->kind = verdict.kind;
-    finding->marks = verdict.marks;
+    remember_waits(*finding, verdict);
     finding->root_lock = verdict.root_lock;
     finding->root_tid = root_tid;
     Telling telling{finding->id, finding->updates, finding->found_ns, &verdict, {}};

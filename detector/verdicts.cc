@@ -7,7 +7,8 @@ namespace impasse {
 namespace {
 
 constexpr std::uint64_t kExitGraceNs = 1'000'000'000;
-constexpr std::size_t kMostVerdicts = 64;  // of one look; the rest is found in the next
+constexpr std::size_t kMostAlong = 64;
+constexpr std::size_t kMostVerdicts = 64;  // of one look: nobody reads more
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e37'79b9'7f4a'7c15;
@@ -84,6 +85,7 @@ void Judgement::add_crowd(Verdict& verdict, const std::vector<std::uint32_t>& ro
 }
 
 void Judgement::finish(Verdict&& verdict, const std::vector<std::uint32_t>& roots) {
+  std::uint64_t wanted = verdict.cycle.empty() ? 0 : verdict.cycle.back().lock;
   for (const VerdictLink& one : verdict.cycle) {
     explained_[one.waiter] = true;
     measure(verdict, one.waiter);
@@ -92,14 +94,20 @@ void Judgement::finish(Verdict&& verdict, const std::vector<std::uint32_t>& root
     // Summed: the same circle may be met beginning with any of its threads.
     std::uint64_t site = mix(1, wait->site);
     for (const HoldFact& hold : snapshot_.threads[one.waiter].holds) {
-      for (const VerdictLink& other : verdict.cycle) {
-        if (other.lock == hold.lock && hold.phase == hold_phase::kHeld) site = mix(site, hold.site);
-      }
+      if (hold.lock == wanted && hold.phase == hold_phase::kHeld) site = mix(site, hold.site);
     }
+    wanted = one.lock;
     verdict.sites += site;
   }
   verdict.sites = mix(verdict.sites, static_cast<std::uint64_t>(verdict.kind));
   add_crowd(verdict, roots);
+  if (verdict.kind == FindingKind::kLongWait) {
+    for (const VerdictLink& one : verdict.crowd) {
+      if (verdict.along.size() >= kMostAlong) break;
+      if (graph_.waited_ns(one.waiter) < thresholds_.wait_ns / 2) continue;
+      verdict.along.push_back({snapshot_.threads[one.waiter].tid, graph_.wait(one.waiter)->mark});
+    }
+  }
   verdicts_.push_back(std::move(verdict));
 }
 
@@ -264,7 +272,7 @@ void Judgement::long_waits() {
       late.push_back(i);
     }
   }
-  std::sort(late.begin(), late.end(), [this](std::uint32_t a, std::uint32_t b) {
+  std::stable_sort(late.begin(), late.end(), [this](std::uint32_t a, std::uint32_t b) {
     return graph_.waited_ns(a) > graph_.waited_ns(b);
   });
   for (const std::uint32_t i : late) {

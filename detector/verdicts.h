@@ -37,6 +37,7 @@ struct Verdict {
   std::uint64_t root_lock = 0;
   std::uint64_t longest_ns = 0;  // the longest wait in it, on the watchdog's clock
   std::vector<Mark> marks;       // of the waits that it stands on
+  std::vector<Mark> along;       // of a long wait: some of the crowd's
   std::uint64_t sites = 0;       // hash of the call sites that make it: the same for a recurrence
 };
 

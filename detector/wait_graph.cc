@@ -54,7 +54,14 @@ WaitGraph::WaitGraph(const Snapshot& snapshot, LockProbe probe)
     before_[i] = obstacle_for(*waits_[i]);
     obstacles_[before_[i]].waiters.push_back(i);
   }
-  for (Obstacle& obstacle : obstacles_) find_blockers(obstacle, probe);
+  for (std::uint32_t o = 0; o < obstacles_.size(); ++o) {
+    if (obstacles_[o].lock == 0) continue;  // a join: its thread was found with it
+    obstacles_[o].state = probe(obstacles_[o].lock, kinds_[o]);
+    let_in_the_owner(obstacles_[o]);
+  }
+  for (std::uint32_t o = 0; o < obstacles_.size(); ++o) {
+    if (obstacles_[o].lock != 0) find_blockers(obstacles_[o], kinds_[o]);
+  }
   for (std::uint32_t o = 0; o < obstacles_.size(); ++o) {
     for (const Blocker& blocker : obstacles_[o].blockers) {
       if (blocker.thread != kNoOne) behind_[blocker.thread].push_back(o);
@@ -92,10 +99,26 @@ std::uint32_t WaitGraph::obstacle_for(const CurrentWait& wait) {
   return place->second;
 }
 
-void WaitGraph::find_blockers(Obstacle& obstacle, LockProbe probe) {
-  if (obstacle.lock == 0) return;  // a join: its thread was found with it
-  const LockKind kind = kinds_[static_cast<std::size_t>(&obstacle - obstacles_.data())];
-  obstacle.state = probe(obstacle.lock, kind);
+// libc has granted it, and the thread had no processor since to write that down: it waits no more.
+// Who truly waits for what is his own has a hold of it from before (also a signal handler, for what
+// the interrupted code was just about to have).
+void WaitGraph::let_in_the_owner(Obstacle& obstacle) {
+  const auto owner = by_tid_.find(obstacle.state.owner);
+  if (obstacle.state.owner == 0 || owner == by_tid_.end()) return;
+  const std::uint32_t thread = owner->second;
+  const auto& wait = waits_[thread];
+  if (!wait || wait->object != obstacle.lock || wait->kind == WaitKind::kJoin) return;
+  for (const HoldFact& hold : snapshot_.threads[thread].holds) {
+    if (hold.lock != obstacle.lock || &hold == wait->intent) continue;
+    if (hold.phase == hold_phase::kHeld) return;
+    if (hold.phase == hold_phase::kAcquiring && wait->intent == nullptr) return;
+  }
+  std::erase(obstacles_[before_[thread]].waiters, thread);
+  before_[thread] = kNoOne;
+  waits_[thread].reset();
+}
+
+void WaitGraph::find_blockers(Obstacle& obstacle, LockKind kind) {
   if (!obstacle.state.readable || kind == LockKind::kSpin) {
     block_by_holds(obstacle, !obstacle.reading);
     block_by_departures(obstacle, false);
@@ -110,36 +133,50 @@ void WaitGraph::find_blockers(Obstacle& obstacle, LockProbe probe) {
     if (obstacle.state.prefers_writers) block_by_waiting_writers(obstacle);
   } else if (obstacle.state.readers != 0) {
     block_by_holds(obstacle, true);
-    block_by_departures(obstacle, false);
-    if (obstacle.blockers.size() < obstacle.state.readers) obstacle.blockers.emplace_back();
+    // More than are known: one that is gone, or one that has just come.
+    const bool more = known_readers(obstacle.lock) < obstacle.state.readers;
+    if (more) block_by_departures(obstacle, false);
+    if (more && obstacle.blockers.size() < obstacle.state.readers) obstacle.blockers.emplace_back();
   }
 }
 
-// libc's own word names the holder; the ledger adds since when and from where.
+const HoldFact* WaitGraph::hold_of(std::uint32_t thread, std::uint64_t lock, LockKind kind) const {
+  const auto& holds = snapshot_.threads[thread].holds;
+  const auto found = std::find_if(holds.begin(), holds.end(), [lock, kind](const HoldFact& hold) {
+    return hold.lock == lock && hold.kind == kind;
+  });
+  return found == holds.end() ? nullptr : &*found;
+}
+
+std::uint64_t WaitGraph::known_readers(std::uint64_t lock) const {
+  std::uint64_t readers = 0;
+  for (const HolderIndex::Holder& holder : holders_.of(lock)) {
+    const HoldFact& hold = snapshot_.threads[holder.thread].holds[holder.hold];
+    if (hold.shared) readers += hold.levels;
+  }
+  return readers;
+}
+
+// libc's own word names the holder; the ledger adds since when and from where. Where it knows of no
+// such hold, the number may mean another thread: one that is gone, one of another process, or,
+// after a fork, the parent's number of the thread that goes on here.
 void WaitGraph::block_by_owner(Obstacle& obstacle, LockKind kind) {
   const auto owner = by_tid_.find(obstacle.state.owner);
-  if (owner == by_tid_.end() || obstacle.state.between_processes) {
-    // A thread of another process, or one that is gone; after a fork, what libc wrote down is the
-    // parent's number of the thread that goes on here.
-    block_by_departures(obstacle, true);
-    if (obstacle.blockers.empty() && !obstacle.state.between_processes) {
-      block_by_holds(obstacle, false);
+  const bool here = owner != by_tid_.end();
+  if (here) {
+    if (const HoldFact* const hold = hold_of(owner->second, obstacle.lock, kind)) {
+      obstacle.blockers.push_back(
+          {owner->second, kNoOne, LinkReason::kHolder, hold->tick, hold->site});
+      return;
     }
-    if (obstacle.blockers.empty()) {
-      obstacle.blockers.emplace_back();
-      if (owner != by_tid_.end()) obstacle.blockers.back().thread = owner->second;
-    }
-    return;
   }
-  Blocker blocker;
-  blocker.thread = owner->second;
-  for (const HoldFact& hold : snapshot_.threads[blocker.thread].holds) {
-    if (hold.lock != obstacle.lock || hold.kind != kind) continue;
-    blocker.since_tick = hold.tick;
-    blocker.site = hold.site;
-    break;
-  }
-  obstacle.blockers.push_back(blocker);
+  block_by_departures(obstacle, true);
+  if (!obstacle.blockers.empty()) return;
+  const bool ours = !obstacle.state.between_processes;
+  if (ours && !here) block_by_holds(obstacle, false);
+  if (!obstacle.blockers.empty()) return;
+  obstacle.blockers.emplace_back();
+  if (ours && here) obstacle.blockers.back().thread = owner->second;
 }
 
 void WaitGraph::block_by_holds(Obstacle& obstacle, bool shared_too) {
@@ -166,11 +203,18 @@ void WaitGraph::block_by_departures(Obstacle& obstacle, bool owner_only) {
 }
 
 void WaitGraph::block_by_waiting_writers(Obstacle& obstacle) {
-  for (std::uint32_t i = 0; i < waits_.size(); ++i) {
-    if (!waits_[i] || waits_[i]->kind != WaitKind::kWrite || waits_[i]->object != obstacle.lock ||
-        waits_[i]->timed) {
-      continue;
-    }
+  // A reader more than the ledger knows: one of the waiters may have been let in just now.
+  const std::uint64_t readers = obstacle.state.readers;
+  const auto gone = std::count_if(snapshot_.departures.begin(), snapshot_.departures.end(),
+                                  [&obstacle](const DepartureFact& d) {
+                                    return d.hold.lock == obstacle.lock && d.hold.shared;
+                                  });
+  const std::uint64_t known = known_readers(obstacle.lock) + static_cast<std::uint64_t>(gone);
+  if (readers == 0 || readers > known) return;
+  const auto writing = index_.find(Key{obstacle.lock, 0});
+  if (writing == index_.end()) return;
+  for (const std::uint32_t i : obstacles_[writing->second].waiters) {
+    if (waits_[i]->kind != WaitKind::kWrite || waits_[i]->timed) continue;
     obstacle.blockers.push_back({i, kNoOne, LinkReason::kWaitingWriter,
                                  static_cast<std::uint32_t>(waits_[i]->tick), waits_[i]->site});
   }

@@ -34,7 +34,7 @@ struct Obstacle {
   bool reading = false;
   LockState state;
   std::vector<Blocker> blockers;
-  std::vector<std::uint32_t> waiters;  // in threads
+  std::vector<std::uint32_t> waiters;  // in threads; none: it was granted meanwhile
 };
 
 // Of several holders, the one that is named first: a writer, else whoever has it longest.
@@ -55,7 +55,10 @@ class WaitGraph {
 
  private:
   std::uint32_t obstacle_for(const CurrentWait& wait);
-  void find_blockers(Obstacle& obstacle, LockProbe probe);
+  void let_in_the_owner(Obstacle& obstacle);
+  void find_blockers(Obstacle& obstacle, LockKind kind);
+  const HoldFact* hold_of(std::uint32_t thread, std::uint64_t lock, LockKind kind) const;
+  std::uint64_t known_readers(std::uint64_t lock) const;
   void block_by_owner(Obstacle& obstacle, LockKind kind);
   void block_by_holds(Obstacle& obstacle, bool shared_too);
   void block_by_departures(Obstacle& obstacle, bool owner_only);

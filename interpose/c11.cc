@@ -15,6 +15,7 @@ struct MtxKind : MutexKind {
   static bool looks_taken(const mtx_t* m) { return MutexKind::looks_taken(as_mutex(m)); }
   static bool is_taken(const mtx_t* m) { return MutexKind::is_taken(as_mutex(m)); }
   static std::uint32_t owner(const mtx_t* m) { return MutexKind::owner(as_mutex(m)); }
+  static bool owner_counts(const mtx_t* m) { return MutexKind::owner_counts(as_mutex(m)); }
   static bool has_levels(const mtx_t* m) { return MutexKind::has_levels(as_mutex(m)); }
   static bool is_plainly_free(const mtx_t* m) { return MutexKind::is_plainly_free(as_mutex(m)); }
   static bool taken_again(const mtx_t* m, std::uint32_t tid) {

@@ -71,8 +71,8 @@ void note_owner_dead(std::uint64_t lock) {
   hold_gone(lock);
 }
 
-void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner,
-                         std::uint64_t site) {
+void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner, std::uint64_t site,
+                         bool owner_counts) {
   Ledger* const here = ledger();
   if (here == nullptr) {
     hold_gone(lock);  // a forked child may have been told that a thread of its parent holds it
@@ -82,7 +82,7 @@ void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner,
   ThreadSlot* holder = here->find_tid(owner);
   if (holder != nullptr && holds(*holder, *here, lock)) {
     // libc and the ledger agree on who has it.
-    note_misuse({MisuseKind::kUnlockByOther, kind, lock, site, owner});
+    if (owner_counts) note_misuse({MisuseKind::kUnlockByOther, kind, lock, site, owner});
   } else {
     if (Departures departures(*here); departures.any() && departures.forget(lock)) return;
     holder = find_holder(*here, lock);

@@ -47,8 +47,8 @@ void note_long_wait(const ThreadSlot& slot, LockRecord& record, std::uint32_t ti
 // The previous holder of a robust mutex died holding it, and that has been told.
 void note_owner_dead(std::uint64_t lock);
 // `owner` (0: unknown) or somebody else holds what this thread has just released, at `site`.
-void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner,
-                         std::uint64_t site);
+void release_for_another(std::uint64_t lock, LockKind kind, std::uint32_t owner, std::uint64_t site,
+                         bool owner_counts);
 
 // The thread's slot, with room for one more hold: beyond its places that takes a ledger.
 inline ThreadSlot* roomy_slot() {
@@ -172,12 +172,13 @@ template <typename Kind, auto& kReal>
   if (stack.remove(address_of(lock))) return real::call(kReal)(lock);
   const auto site = reinterpret_cast<std::uint64_t>(__builtin_return_address(0));
   const std::uint32_t owner = Kind::owner(lock);
+  const bool owner_counts = Kind::owner_counts(lock);
   const bool was_free = Kind::is_plainly_free(lock);
   const int answer = real::call(kReal)(lock);
   if (was_free && answer == 0) {
     note_misuse({MisuseKind::kUnlockOfFree, Kind::kKind, address_of(lock), site});
   } else if (answer == 0 && owner != slot->tid.load(std::memory_order_relaxed)) {
-    release_for_another(address_of(lock), Kind::kKind, owner, site);
+    release_for_another(address_of(lock), Kind::kKind, owner, site, owner_counts);
   }
   return answer;
 }

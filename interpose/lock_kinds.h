@@ -19,6 +19,7 @@ struct MutexKind {
   using Lock = pthread_mutex_t;
   static constexpr LockKind kKind = LockKind::kMutex;
   static constexpr WaitKind kWait = WaitKind::kMutex;
+  static constexpr int kPrioProtect = 64;
 
   static bool looks_taken(const Lock* m) {
     return __atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED) != 0;
@@ -26,13 +27,15 @@ struct MutexKind {
   // The same without what libc keeps in that word of a free lock: the ceiling of a
   // priority-protected mutex, the mark of a robust one whose owner died.
   static bool is_taken(const Lock* m) {
-    constexpr int kPrioProtect = 64;
     constexpr std::uint32_t kBelowCeiling = 0x0007'ffff;
     constexpr std::uint32_t kTid = 0x3fff'ffff;
     const auto word =
         static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__lock, __ATOMIC_RELAXED));
     return (word & ((m->__data.__kind & kPrioProtect) != 0 ? kBelowCeiling : kTid)) != 0;
   }
+  // What the owner word says of a priority-protected mutex after a condition wait is not to be
+  // relied on: glibc may return without having taken it.
+  static bool owner_counts(const Lock* m) { return (m->__data.__kind & kPrioProtect) == 0; }
   static std::uint32_t owner(const Lock* m) {
     return static_cast<std::uint32_t>(__atomic_load_n(&m->__data.__owner, __ATOMIC_RELAXED));
   }
@@ -55,6 +58,7 @@ struct RwlockKind {
   static std::uint32_t owner(const Lock* l) {
     return static_cast<std::uint32_t>(__atomic_load_n(&l->__data.__cur_writer, __ATOMIC_RELAXED));
   }
+  static bool owner_counts(const Lock*) { return true; }
   static bool taken_again(const Lock*, std::uint32_t) { return false; }
   static bool has_levels(const Lock*) { return false; }
   static bool is_plainly_free(const Lock*) { return false; }
@@ -87,6 +91,7 @@ struct SpinKind {
     return __atomic_load_n(l, __ATOMIC_RELAXED) <= 0;
   }  // 1: free
   static bool is_taken(const volatile int* l) { return looks_taken(l); }
+  static bool owner_counts(const volatile int*) { return false; }
   static bool taken_again(const volatile int*, std::uint32_t) { return false; }
   static std::uint32_t owner(const volatile int*) { return 0; }  // nobody wrote it down
   static bool has_levels(const volatile int*) { return false; }

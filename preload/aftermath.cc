@@ -6,20 +6,31 @@
 
 #include "interpose/real.h"
 #include "interpose/session.h"
+#include "witness/own_output.h"
 
 namespace impasse {
 namespace {
+
+// One after the other, each five seconds at most: those that wait behind it are let go.
+constexpr std::uint64_t kHookPatienceNs = 6'000'000'000;
 
 // Whatever the program does with SIGABRT: as abort() ends it, for good.
 [[noreturn]] void abort_process() {
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;
-  sigaction(SIGABRT, &plain, nullptr);
   sigset_t open;
   sigemptyset(&open);
   sigaddset(&open, SIGABRT);
-  pthread_sigmask(SIG_UNBLOCK, &open, nullptr);
-  for (;;) syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGABRT);
+  constexpr int kTries = 100;  // another thread may install its handler again and again
+  for (int i = 0; i < kTries; ++i) {
+    sigaction(SIGABRT, &plain, nullptr);
+    pthread_sigmask(SIG_UNBLOCK, &open, nullptr);
+    syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGABRT);
+  }
+  // The first process of a container is not killed by what it does not handle.
+  constexpr int kAsShellsTellIt = 128 + SIGABRT;
+  real::call(real::_exit)(kAsShellsTellIt);
+  __builtin_unreachable();
 }
 
 }  // namespace
@@ -35,13 +46,24 @@ void Aftermath::reported(const witness::Reported& what) {
   const bool deadlock = what.kind == FindingKind::kDeadlock ||
                         what.kind == FindingKind::kSelfDeadlock ||
                         what.kind == FindingKind::kOrphanedLock;
-  if (deadlock && options_.on_deadlock != OnDeadlock::kReport) ends_process_ = true;
+  if (deadlock && what.stuck && options_.on_deadlock != OnDeadlock::kReport) ends_process_ = true;
+}
+
+// Every time in the log, once where it is seen.
+void Aftermath::complain(const std::string& trouble) {
+  log_.warn(trouble);
+  if (!complained_ && !options_.log.is("stderr")) {
+    witness::write_to_stderr("impasse: " + trouble + "\n");
+  }
+  complained_ = true;
 }
 
 void Aftermath::act(bool naming, std::uint64_t now_ns) {
   const std::string trouble = hook_.tend(now_ns);
-  if (!trouble.empty()) log_.warn(trouble);
-  if (!ends_process_ || naming || hook_.starting()) return;
+  if (!trouble.empty()) complain(trouble);
+  if (!ends_process_ || naming) return;
+  if (ends_since_ns_ == 0) ends_since_ns_ = now_ns;
+  if (hook_.starting() && now_ns - ends_since_ns_ < kHookPatienceNs) return;
   if (options_.on_deadlock == OnDeadlock::kAbort) {
     log_.info("on_deadlock=abort: the process is ended");
     abort_process();

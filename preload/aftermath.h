@@ -1,6 +1,9 @@
 // What happens after a report: a line in our log, a script, the end of the process.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "options/options.h"
 #include "witness/hook.h"
 #include "witness/own_log.h"
@@ -15,13 +18,19 @@ class Aftermath final : public witness::ReportListener {
   void reported(const witness::Reported& what) override;
   // At every turn of the watchdog. `naming`: names are still being looked up.
   void act(bool naming, std::uint64_t now_ns);
+  // What was asked for has not happened yet.
+  bool busy() const { return hook_.starting(); }
   witness::OwnLog& log() { return log_; }
 
  private:
+  void complain(const std::string& trouble);
+
   const Options& options_;
   witness::OwnLog log_;
   witness::Hook hook_;
   bool ends_process_ = false;
+  std::uint64_t ends_since_ns_ = 0;
+  bool complained_ = false;
 };
 
 }  // namespace impasse

@@ -50,9 +50,9 @@ bool read_options() {
   const char* const text = secure_getenv("IMPASSE_OPTIONS");
   const char* const given = text == nullptr ? "" : text;
   const Options options = parse(given, complaints);
-  for (std::size_t i = 0; i < complaints.size(); ++i) say(complaints[i]);
   start_session(options);
-  set_up_watchdog(options, given);
+  set_up_watchdog(options, given, complaints);
+  for (std::size_t i = 0; i < complaints.size(); ++i) say(complaints[i]);
   companions = {start_watchdog, dismiss_watchdog, forget_watchdog};
   char buffer[512];
   return options.only.empty() || watches(options, own_executable(buffer, sizeof buffer));

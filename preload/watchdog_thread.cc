@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <climits>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 
 #include "detector/watchdog.h"
 #include "interpose/current.h"
@@ -35,7 +37,8 @@ constexpr unsigned kCloseRangeUnshare = 2;
 
 // Constant-initialized, and never torn down: other threads run on during exit.
 constinit std::atomic<std::uint32_t> dismissed{0};
-constinit std::atomic<bool> naming{false};
+// A report is being made, its names are looked up, or a program is about to be run after it.
+constinit std::atomic<bool> busy{false};
 constinit std::atomic<std::uint32_t> ending_status{0};  // 0: the process is not about to end
 constinit std::atomic<bool> dump_wanted{false};
 constinit witness::SideThread side;
@@ -154,28 +157,44 @@ witness::Walkers& walkers_of_side_thread() {
   return *new witness::Walkers;  // there is no side thread
 }
 
+// The program's last thread has ended, and waits for us a little longer than this.
+void finish(witness::Witness& witness, Aftermath& aftermath) {
+  constexpr unsigned kPatienceMs = 1'500;
+  for (unsigned ms = 0; ms < kPatienceMs; ++ms) {
+    witness.tend(monotonic_ns());
+    aftermath.act(witness.naming(), monotonic_ns());
+    if (!witness.naming() && !aftermath.busy()) return;
+    const timespec step{0, 1'000'000};
+    nanosleep(&step, nullptr);
+  }
+}
+
 void* run_watchdog(void* argument) {
   become_own("impasse");
   const symbolize::OwnArena arena;
   Ledger& ledger = *static_cast<Ledger*>(argument);
   Aftermath aftermath(the_options);
-  witness::Witness witness(ledger, probe_lock, settings(), walkers_of_side_thread(), side,
-                           aftermath);
+  // Never torn down: the side thread may still be at work for it when this thread ends.
+  auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walkers_of_side_thread(),
+                                        side, aftermath);
   const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns};
   Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
   std::uint64_t intended = 0;
   std::uint64_t ending_since = 0;
   while (dismissed.load(std::memory_order_acquire) == 0) {
+    busy.store(true, std::memory_order_release);
     watchdog.turn(monotonic_ns(), intended);
     witness.tend(monotonic_ns());
-    naming.store(witness.naming(), std::memory_order_release);
     aftermath.act(witness.naming(), monotonic_ns());
     answer_requests(ledger, witness);
     dump_by_signal(witness);
+    busy.store(witness.naming() || aftermath.busy(), std::memory_order_release);
     end_process_at_last(monotonic_ns(), ending_since);
     intended = watchdog.pause_ns();
     sleep_or_be_dismissed(intended);
   }
+  finish(witness, aftermath);
+  busy.store(false, std::memory_order_release);
   return nullptr;
 }
 
@@ -204,13 +223,20 @@ void join(OwnThread& thread) {
   real::call(real::pthread_clockjoin_np)(thread.handle, nullptr, CLOCK_MONOTONIC, &soon);
 }
 
-// The program may change its directory later.
-void keep_directory(const char* directory) {
+// The program may change its directory later. What does not fit is cut off.
+void make_absolute(const char* path, char* into, std::size_t room) {
   char here[kTextBytes] = "";
-  const bool relative = directory[0] != '/' && getcwd(here, sizeof here) != nullptr;
-  if (std::strcmp(directory, ".") == 0 && relative) directory = "";
-  std::snprintf(report_directory, sizeof report_directory, "%s%s%s", relative ? here : "",
-                relative && directory[0] != '\0' ? "/" : "", directory);
+  const bool relative = path[0] != '/' && getcwd(here, sizeof here) != nullptr;
+  if (std::strcmp(path, ".") == 0 && relative) path = "";
+  std::snprintf(into, room, "%s%s%s", relative ? here : "", relative && path[0] != '\0' ? "/" : "",
+                path);
+}
+
+void make_absolute(Target& path, std::initializer_list<std::string_view> words) {
+  if (std::find(words.begin(), words.end(), path.view()) != words.end()) return;
+  char absolute[2 * kTextBytes];
+  make_absolute(path.c_str(), absolute, sizeof absolute);
+  path.assign(absolute);
 }
 
 void want_dump(int) {
@@ -225,39 +251,45 @@ constexpr SignalName kDumpSignals[] = {{"QUIT", SIGQUIT},   {"USR1", SIGUSR1}, {
                                        {"HUP", SIGHUP},     {"URG", SIGURG},   {"PWR", SIGPWR},
                                        {"WINCH", SIGWINCH}, {"IO", SIGIO}};
 
+// 0: none that could be used. What tells of a crash, a child or a stop is not for a request.
 int signal_number(std::string_view text) {
   if (text.starts_with("SIG")) text.remove_prefix(3);
-  for (const SignalName& known : kDumpSignals) {
-    if (text == known.name) return known.number;
-  }
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0 && number < NSIG
-             ? number
-             : 0;
+  const bool is_number = error == std::errc() && end == text.data() + text.size();
+  for (const SignalName& known : kDumpSignals) {
+    if (text == known.name || (is_number && number == known.number)) return known.number;
+  }
+  return is_number && number >= SIGRTMIN && number <= SIGRTMAX ? number : 0;
 }
 
 // The program's own handler, should it install one, takes the signal over.
-void listen_for_dump_signal() {
-  if (the_options.dump_signal.is("off")) return;
+bool listen_for_dump_signal() {
+  if (the_options.dump_signal.is("off")) return true;
   const int number = signal_number(the_options.dump_signal.view());
   struct sigaction action {};
   action.sa_handler = want_dump;
-  action.sa_flags = SA_RESTART;
-  if (number != 0) sigaction(number, &action, nullptr);
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
+  return number != 0 && sigaction(number, &action, nullptr) == 0;
 }
 
 }  // namespace
 
-void set_up_watchdog(const Options& options, const char* text) {
+void set_up_watchdog(const Options& options, const char* text, Complaints& complaints) {
   the_options = options;
   std::snprintf(options_text, sizeof options_text, "%s", text);
-  keep_directory(options.dir.c_str());
+  make_absolute(options.dir.c_str(), report_directory, sizeof report_directory);
+  make_absolute(the_options.log, {"off", "stderr", "syslog"});
+  make_absolute(the_options.on_finding, {"off"});
   const char* const temporary = secure_getenv("TMPDIR");
   if (temporary != nullptr) {
     std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
   }
-  listen_for_dump_signal();
+  if (!listen_for_dump_signal()) {
+    complaints.add({"wrong value '", options.dump_signal.view(),
+                    "' for option 'dump_signal'; expected QUIT, USR1, USR2, HUP, URG, PWR, WINCH, "
+                    "IO or the number of one of them or of a real-time signal; using 'off'"});
+  }
 }
 
 bool start_watchdog(Ledger& ledger) {
@@ -277,7 +309,9 @@ void dismiss_watchdog() {
 
 void forget_watchdog() {
   dismissed.store(0, std::memory_order_relaxed);
-  naming.store(false, std::memory_order_relaxed);
+  busy.store(false, std::memory_order_relaxed);
+  ending_status.store(0, std::memory_order_relaxed);
+  dump_wanted.store(false, std::memory_order_relaxed);
   watchdog_thread.running.store(false, std::memory_order_relaxed);
   side_thread.running.store(false, std::memory_order_relaxed);
   side.forget();
@@ -287,10 +321,14 @@ void forget_watchdog() {
 }
 
 void settle_findings() {
-  constexpr unsigned kPatienceMs = 2'000;
-  for (unsigned ms = 0; ms < kPatienceMs && naming.load(std::memory_order_acquire); ms += 10) {
-    const timespec step{0, 10'000'000};
+  constexpr std::uint64_t kPatienceNs = 2'000'000'000;
+  const std::uint64_t start = monotonic_ns();
+  // The end may have met a turn of the watchdog in which nothing is found: microseconds.
+  long pause_ns = 50'000;
+  while (busy.load(std::memory_order_acquire) && monotonic_ns() - start < kPatienceNs) {
+    const timespec step{0, pause_ns};
     nanosleep(&step, nullptr);
+    pause_ns = std::min(2 * pause_ns, 5'000'000L);
   }
 }
 

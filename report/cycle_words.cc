@@ -75,9 +75,12 @@ Lines alone(const Phrases& say, const Link& link) {
   const Thread& thread = *say.thread_at(link.waiter);
   const Hold* const hold = say.hold_of(link.waiter, link.lock);
   const Self words = words_for(way_to_itself(thread, hold));
+  const bool refused = say.report().finding.misuse == MisuseKind::kRefusedRelock;
   Lines lines;
   std::string first = capital(say.thread(link.waiter)) +
-                      filled(words.sentence, say.lock_in_full(link.lock)) + " It can never go on.";
+                      filled(words.sentence, say.lock_in_full(link.lock)) +
+                      (refused ? " libc refused (EDEADLK): the call failed and did not block."
+                               : " It can never go on.");
   if (crowd_of(say).threads != 0) first += behind_it(say) + "it.";
   lines.push_back(std::move(first));
   if (hold != nullptr) {

@@ -15,8 +15,9 @@
 
 namespace impasse::report {
 
-// The name that impasse gives to the one thread of its own.
+// The names that impasse gives to its own threads.
 inline constexpr std::string_view kWatchdogName = "impasse";
+inline constexpr std::string_view kSideThreadName = "impasse/names";
 
 // A thread as the system sees it.
 struct LiveThread {

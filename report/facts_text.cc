@@ -246,7 +246,7 @@ void Writer::unlisted() {
   for (const LiveThread* live : roster_.unlisted()) {
     out_ += "  " + who(live->tid, live->name) + ", " + std::string(state_word(live->state));
     if (live->system_call) out_ += " in " + system_call_name(*live->system_call) + "()";
-    if (live->name == kWatchdogName) out_ += " (impasse's own)";
+    if (live->name == kWatchdogName || live->name == kSideThreadName) out_ += " (impasse's own)";
     out_ += "\n";
   }
 }

@@ -331,7 +331,8 @@ std::string verdict_line(const Phrases& say) {
   switch (finding.kind) {
     case FindingKind::kDeadlock:
     case FindingKind::kSelfDeadlock:
-      middle = cycle_line(say, kLongestLine - text.size() - end.size()) + end;
+      middle = cycle_line(say, kLongestLine - text.size() - end.size()) +
+               (finding.misuse == MisuseKind::kRefusedRelock ? "; libc refused" : "") + end;
       break;
     case FindingKind::kLongWait: {
       const Crowd crowd = crowd_of(say);

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -48,11 +49,13 @@ std::string report_path(const std::string& directory, std::uint32_t process, std
 }  // namespace
 
 int write_file(const std::string& path, std::string_view bytes, bool replace) {
-  const std::string draft = path + ".draft";
+  // Two threads of ours may write the same report: one has looked up names for what the other tells
+  // anew.
+  const std::string draft = path + "." + std::to_string(gettid()) + ".draft";
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
   int fd = open(draft.c_str(), kFlags, 0600);
   if (fd < 0 && errno == EEXIST) {
-    unlink(draft.c_str());  // of a process of this number that was killed
+    unlink(draft.c_str());  // of an earlier thread of this number, which was killed
     fd = open(draft.c_str(), kFlags, 0600);
   }
   if (fd < 0) return errno;
@@ -73,9 +76,13 @@ int write_file(const std::string& path, std::string_view bytes, bool replace) {
 
 Delivery::Delivery(std::string directory, std::string temporary, std::uint32_t process)
     : process_(process) {
-  places_.push_back(std::move(directory));
-  if (!temporary.empty() && temporary.front() == '/') places_.push_back(std::move(temporary));
-  places_.emplace_back("/tmp");
+  const auto add = [this](std::string place) {
+    const bool known = std::find(places_.begin(), places_.end(), place) != places_.end();
+    if (!known) places_.push_back(std::move(place));
+  };
+  add(std::move(directory));
+  if (!temporary.empty() && temporary.front() == '/') add(std::move(temporary));
+  add("/tmp");
 }
 
 // The first that no file has in any of the places.

@@ -4,14 +4,18 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
 
+#include "system/memory.h"
 #include "system/proc_files.h"
 
 extern char** environ;
@@ -23,7 +27,7 @@ constexpr std::size_t kStackBytes = 64 << 10;
 constexpr std::uint64_t kMostNs = 5'000'000'000;
 
 // The two processes below share our memory and this thread's own storage, errno included: raw
-// system calls only, and nothing that writes to memory that is not their stack's.
+// system calls only, and nothing that writes to memory that is not their stack's or the plan's.
 long raw(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
   long result = number;
   register long r10 __asm__("r10") = d;
@@ -43,13 +47,38 @@ struct Plan {
   char* const* arguments;
   char* const* environment;
   char* child_stack_end;
+  long process;              // ours
+  std::atomic<bool> done;    // it has become the program, or never will
+  std::atomic<int> trouble;  // why not: an error number
 };
 
+// As the kernel has it.
+struct KernelAction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)();
+  std::uint64_t mask;
+};
+
+// Before signals are let in: the program's handlers would run here, in the program's memory. What
+// it ignores stays ignored, but for the two that a script counts on.
+void take_default_actions() {
+  for (int number = 1; number < NSIG; ++number) {
+    KernelAction action{};
+    raw(SYS_rt_sigaction, number, 0, reinterpret_cast<long>(&action), sizeof action.mask);
+    if (action.handler == SIG_IGN && number != SIGCHLD && number != SIGPIPE) continue;
+    action = {};
+    raw(SYS_rt_sigaction, number, reinterpret_cast<long>(&action), 0, sizeof action.mask);
+  }
+}
+
 int become_program(void* argument) {
-  const auto& plan = *static_cast<const Plan*>(argument);
+  auto& plan = *static_cast<Plan*>(argument);
+  take_default_actions();
   std::uint64_t none = 0;
   raw(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<long>(&none), 0, sizeof none);
-  raw(SYS_execve, plan.program, plan.arguments, plan.environment);
+  const long error = raw(SYS_execve, plan.program, plan.arguments, plan.environment);
+  plan.trouble.store(static_cast<int>(-error), std::memory_order_relaxed);
   raw(SYS_exit, 127);
   return 127;
 }
@@ -57,6 +86,9 @@ int become_program(void* argument) {
 // The process in between. Our thread's table of descriptors is empty, and this is a copy of it.
 int stand_between(void* argument) {
   auto& plan = *static_cast<Plan*>(argument);
+  // With our thread, however it ends: else the memory of a program that is gone stays.
+  raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+  if (raw(SYS_getppid) != plan.process) raw(SYS_exit_group, 1);
   raw(SYS_close_range, 0, ~0U, 0);
   for (int i = 0; i < 3; ++i) {
     static constexpr char kNull[] = "/dev/null";
@@ -64,6 +96,8 @@ int stand_between(void* argument) {
   }
   const int child =
       clone(become_program, plan.child_stack_end, CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
+  if (child < 0) plan.trouble.store(EAGAIN, std::memory_order_relaxed);
+  plan.done.store(true, std::memory_order_release);
   if (child > 0) {
     while (raw(SYS_wait4, child, 0, __WALL) == -EINTR) {
     }
@@ -72,15 +106,47 @@ int stand_between(void* argument) {
   return 0;
 }
 
-std::vector<char*> environment_without_us() {
-  std::vector<char*> variables;
-  for (char** one = environ; one != nullptr && *one != nullptr; ++one) {
-    const std::string_view text = *one;
-    if (text.starts_with("LD_PRELOAD=") || text.starts_with("IMPASSE_OPTIONS=")) continue;
-    variables.push_back(*one);
+// False: there is no such text any more.
+bool read_text(const system::Memory& memory, const char* from, std::string& text) {
+  constexpr std::size_t kPiece = 1024;
+  constexpr std::size_t kMost = 128 << 10;  // execve() takes no longer ones
+  text.clear();
+  char piece[kPiece];
+  while (text.size() < kMost) {
+    const auto address = reinterpret_cast<std::uint64_t>(from) + text.size();
+    // Not over the end of a page: behind the last text of all there is no memory.
+    const std::size_t bytes = std::min(kPiece, 4096 - address % 4096);
+    const std::size_t n = memory.read(address, piece, bytes);
+    if (n == 0) return false;
+    const std::size_t length = strnlen(piece, n);
+    text.append(piece, length);
+    if (length < n) return true;
   }
-  variables.push_back(nullptr);
+  return false;
+}
+
+// The program's threads may change it meanwhile, and free what it was in.
+std::vector<std::string> environment_without_us() {
+  constexpr std::size_t kMost = 10'000;
+  const system::Memory memory;
+  std::vector<std::string> variables;
+  std::string text;
+  char** const all = environ;
+  for (std::size_t i = 0; all != nullptr && i < kMost; ++i) {
+    const char* one = nullptr;
+    if (!memory.read_all(reinterpret_cast<std::uint64_t>(all + i), &one, sizeof one)) break;
+    if (one == nullptr) break;
+    if (!read_text(memory, one, text)) continue;
+    if (text.starts_with("LD_PRELOAD=") || text.starts_with("IMPASSE_OPTIONS=")) continue;
+    variables.push_back(text);
+  }
   return variables;
+}
+
+void point_to(std::vector<std::string>& texts, std::vector<char*>& pointers) {
+  pointers.clear();
+  for (std::string& text : texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
 }
 
 bool filtered_by_seccomp() {
@@ -94,9 +160,10 @@ bool filtered_by_seccomp() {
 
 struct Hook::Launch {
   std::vector<std::string> words;
-  std::vector<char*> pointers;
-  std::vector<char*> variables;
-  Plan plan;
+  std::vector<char*> arguments;
+  std::vector<std::string> variables;
+  std::vector<char*> environment;
+  Plan plan{};
 };
 
 Hook::Hook(std::string program)
@@ -114,11 +181,25 @@ void Hook::run(std::vector<std::string> arguments) {
 
 bool Hook::reaped(std::uint64_t now_ns) {
   if (between_ == 0) return true;
-  if (now_ns - started_ns_ > kMostNs) kill(between_, SIGKILL);
-  const int answer = waitpid(between_, nullptr, __WCLONE | WNOHANG);
-  if (answer == 0) return false;
+  if (waitpid(between_, nullptr, __WCLONE | WNOHANG) == 0) {
+    // Still ours: its number is nobody else's.
+    if (now_ns - started_ns_ > kMostNs) kill(between_, SIGKILL);
+    return false;
+  }
   between_ = 0;
   return true;
+}
+
+bool Hook::starting() const {
+  return !waiting_.empty() ||
+         (between_ != 0 && !launch_->plan.done.load(std::memory_order_acquire));
+}
+
+int Hook::trouble_of_last() {
+  Plan& plan = launch_->plan;
+  return plan.done.load(std::memory_order_acquire)
+             ? plan.trouble.exchange(0, std::memory_order_relaxed)
+             : 0;
 }
 
 std::string Hook::start(const std::vector<std::string>& arguments) {
@@ -130,15 +211,21 @@ std::string Hook::start(const std::vector<std::string>& arguments) {
     stacks_ = memory;
   }
   // The last one has been reaped: nobody reads the old ones any more.
-  auto& [words, pointers, variables, plan] = *launch_;
-  words = arguments;
-  words.insert(words.begin(), program_);
-  pointers.clear();
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  variables = environment_without_us();
+  Launch& launch = *launch_;
+  launch.words = arguments;
+  launch.words.insert(launch.words.begin(), program_);
+  point_to(launch.words, launch.arguments);
+  launch.variables = environment_without_us();
+  point_to(launch.variables, launch.environment);
   char* const stacks = static_cast<char*>(stacks_);
-  plan = {program_.c_str(), pointers.data(), variables.data(), stacks + kStackBytes};
+  Plan& plan = launch.plan;
+  plan.program = program_.c_str();
+  plan.arguments = launch.arguments.data();
+  plan.environment = launch.environment.data();
+  plan.child_stack_end = stacks + kStackBytes;
+  plan.process = getpid();
+  plan.done.store(false, std::memory_order_relaxed);
+  plan.trouble.store(0, std::memory_order_relaxed);
   const int between = clone(stand_between, stacks + 2 * kStackBytes, CLONE_VM, &plan);
   if (between < 0) return std::string("no process could be had: ") + strerrordesc_np(errno);
   between_ = between;
@@ -147,10 +234,15 @@ std::string Hook::start(const std::vector<std::string>& arguments) {
 
 std::string Hook::tend(std::uint64_t now_ns) {
   if (waiting_.empty() && between_ == 0) return {};
-  if (!reaped(now_ns) || waiting_.empty()) return {};
-  started_ns_ = now_ns;
-  const std::string trouble = start(waiting_.front());
-  waiting_.pop_front();
+  const bool free = reaped(now_ns);
+  std::string trouble;
+  if (const int error = trouble_of_last()) {
+    trouble = program_ + ": " + strerrordesc_np(error);
+  } else if (free && !waiting_.empty()) {
+    started_ns_ = now_ns;
+    trouble = start(waiting_.front());
+    waiting_.pop_front();
+  }
   return trouble.empty() ? std::string() : "on_finding could not be run: " + trouble;
 }
 

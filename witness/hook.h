@@ -2,10 +2,12 @@
 // and no SIGCHLD comes, because a process in between, which the kernel reports to nobody, is the
 // parent.
 //
-// Promises: one at a time, started in under a millisecond, never waited for; the process in between
-// lives five seconds at most (it shares our memory), what it started goes on. Standard input and
-// output are /dev/null; LD_PRELOAD and IMPASSE_OPTIONS are not inherited. For the watchdog's
-// thread.
+// Promises: one at a time, started in a millisecond, never waited for; the process in between lives
+// five seconds at most and not longer than our thread (it shares our memory), what it started goes
+// on. Standard input and output are /dev/null, no signal is blocked or handled; LD_PRELOAD and
+// IMPASSE_OPTIONS are not inherited. For the watchdog's thread.
+// Limit: what runs for longer than that is given to the next subreaper; should that be the program
+// under us (it is its container's first process), its wait() finds it.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +30,16 @@ class Hook {
 
   // `arguments` follow the program's name. More than kMostWaiting of them: the newest is dropped.
   void run(std::vector<std::string> arguments);
-  // At every turn: the next may start. A complaint (a clause) when one could not be started.
+  // At every turn: the next may start. A complaint when one could not be started.
   std::string tend(std::uint64_t now_ns);
-  // One has yet to be started.
-  bool starting() const { return !waiting_.empty(); }
+  // One has yet to be started, or has not yet become the program.
+  bool starting() const;
 
  private:
   std::string start(const std::vector<std::string>& arguments);
   bool reaped(std::uint64_t now_ns);
+  // Once: why the last one did not become the program; 0: it did, or nothing is known yet.
+  int trouble_of_last();
 
   struct Launch;  // what the new process reads until it has become another program
 

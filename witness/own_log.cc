@@ -10,7 +10,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "report/ages.h"
@@ -74,17 +76,31 @@ class FileSink final : public Sink {
  private:
   // Opened for each line: a log that is moved away or removed is begun anew.
   void write_line(std::string_view line) override {
-    constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
-    int fd = open(path_.c_str(), kFlags | O_NONBLOCK, 0600);
+    int fd = open_file();
     struct stat file {};
     if (fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size >= kMostBytes) {
       close(fd);
       turn_over();
-      fd = open(path_.c_str(), kFlags | O_NONBLOCK, 0600);
+      fd = open_file();
     }
-    if (fd < 0) return;
-    static_cast<void>(!write(fd, line.data(), line.size()));
+    if (fd < 0) return complain(errno);
+    if (write(fd, line.data(), line.size()) < 0) complain(errno);
     close(fd);
+  }
+  int open_file() const {
+    constexpr int kFlags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path_.c_str(), kFlags);
+    if (fd >= 0 || errno != ENOENT) return fd;
+    fd = open(path_.c_str(), kFlags | O_CREAT | O_EXCL, 0600);
+    if (fd >= 0) static_cast<void>(fchmod(fd, 0600));  // whatever the program's umask is
+    return fd >= 0 || errno != EEXIST ? fd : open(path_.c_str(), kFlags);
+  }
+  // Once.
+  void complain(int error) {
+    if (complained_) return;
+    complained_ = true;
+    write_to_stderr("impasse: the log cannot be written to " + path_ + " (" +
+                    strerrordesc_np(error) + ")\n");
   }
   void turn_over() const {
     for (int i = kOlderFiles; i > 0; --i) {
@@ -94,6 +110,7 @@ class FileSink final : public Sink {
   }
 
   std::string path_;
+  bool complained_ = false;
 };
 
 class SyslogSink final : public Sink {

@@ -3,7 +3,7 @@
 //
 // Promises: written by our own thread only; no lock, no stdio, no time zone: a line costs one
 // write. A file is kept below 1 MiB and turned over (PATH.1 to PATH.3); what cannot be written is
-// dropped.
+// dropped, which is said once.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,7 @@ namespace impasse::witness {
 
 class OwnLog {
  public:
-  // "off", "stderr", "syslog" or a path.
+  // "off", "stderr", "syslog" or a path, absolute if the program may change its directory.
   explicit OwnLog(const std::string& target);
   ~OwnLog();
   OwnLog(const OwnLog&) = delete;

@@ -54,10 +54,16 @@ void add_lock_records(Snapshot& snapshot, Ledger& ledger) {
   }
 }
 
-std::string line_of(const report::Report& report, const Delivery::Files& files) {
-  std::string line = report::report_line(report);
-  if (!files.text.empty()) line += ": " + files.text;
-  return line;
+Reported reported(const report::Report& report, const Delivery::Files& files, bool first) {
+  Reported what;
+  what.kind = report.finding.kind;
+  what.stuck = report.finding.misuse == MisuseKind::kNone;
+  what.first = first;
+  what.line = report::report_line(report);
+  if (!files.text.empty()) what.line += ": " + files.text;
+  what.text_path = files.text;
+  what.json_path = files.json;
+  return what;
 }
 
 }  // namespace
@@ -141,7 +147,8 @@ void Witness::suspect(const std::vector<std::uint32_t>& tids) {
 
 bool Witness::allowed() {
   if (reports_ < settings_.most_reports) return true;
-  if (!limit_said_ && settings_.most_reports != 0) {
+  if (settings_.most_reports == 0) return false;  // as was wished
+  if (!limit_said_) {
     write_to_stderr("impasse: max_reports is reached; further findings are only counted\n");
   }
   limit_said_ = true;
@@ -169,7 +176,7 @@ bool Witness::tell(const Telling& telling, const Snapshot& snapshot) {
   }
   if (current_ && current_->files().number == files.number) current_->outdate();
   Delivery::replace(files, report::report_text(report, {}), report::report_json(report));
-  const Reported what{report.finding.kind, line_of(report, files), false, files.text, files.json};
+  const Reported what = reported(report, files, false);
   have_named(std::move(report), files, what);
   return true;
 }
@@ -187,7 +194,7 @@ void Witness::deliver_first(report::Report report, std::uint32_t finding) {
   const bool found = report.finding.kind != FindingKind::kDump;
   if (found) ledger_.header().findings.fetch_add(1, std::memory_order_relaxed);
   if (!complaint.empty()) write_to_stderr("impasse: " + complaint + "\n");
-  const Reported what{report.finding.kind, line_of(report, files), true, files.text, files.json};
+  const Reported what = reported(report, files, true);
   write_to_stderr(what.line + "\n");
   have_named(std::move(report), files, what);
 }

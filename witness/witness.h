@@ -41,6 +41,7 @@ struct Walkers {
 struct Reported {
   FindingKind kind = FindingKind::kDump;
   std::string line;   // the finding in one line, with where it was written
+  bool stuck = true;  // threads wait for ever; not what libc refused
   bool first = true;  // not an update of an earlier one
   std::string text_path;
   std::string json_path;

@@ -53,7 +53,8 @@ class Stuck(CommandCase):
                 self.assertEqual(self.by_name[name]["life"], "live")
             self.assertEqual({t["tid"] for t in self.facts_now["threads"]},
                              {v for k, v in self.said.items() if k not in ("locks", "leaver")})
-            self.assertEqual([t["name"] for t in self.facts_now["unlisted_threads"]], ["impasse"])
+            names = sorted(t["name"] for t in self.facts_now["unlisted_threads"])
+            self.assertEqual(names, ["impasse", "impasse/names"])
 
         with self.subTest("holds, with mode, levels, place and age"):
             holds = self.holds("holder")
@@ -132,7 +133,7 @@ class Stuck(CommandCase):
         def switches():
             total = 0
             for tid in os.listdir(f"/proc/{self.process.pid}/task"):
-                if text_of(f"/proc/{self.process.pid}/task/{tid}/comm") == "impasse\n":
+                if text_of(f"/proc/{self.process.pid}/task/{tid}/comm").startswith("impasse"):
                     continue
                 status = text_of(f"/proc/{self.process.pid}/task/{tid}/status")
                 total += sum(map(int, re.findall(r"ctxt_switches:\t(\d+)", status)))
@@ -217,7 +218,7 @@ class Healthy(CommandCase):
         data[24:28] = process.pid.to_bytes(4, "little")
         with open(left, "wb") as file:
             file.write(data)
-        environment = clean_environment(IMPASSE_OPTIONS="ledger=" + self.ledgers)
+        environment = clean_environment(IMPASSE_OPTIONS="max_reports=0 ledger=" + self.ledgers)
         self.assert_fails(
             self.impasse("dump", "--facts", process.pid, environment=environment),
             f"an earlier process of this number left {left}")
@@ -261,7 +262,7 @@ class Ended(CommandCase):
         process, said = self.start_stuck()
         until(lambda: any(t["wait"] for t in self.facts(process.pid)["threads"]), "a thread waits")
         process.kill()
-        return clean_environment(IMPASSE_OPTIONS="ledger=" + self.ledgers), process, said
+        return clean_environment(IMPASSE_OPTIONS="max_reports=0 ledger=" + self.ledgers), process, said
 
     def test_what_a_killed_process_left(self):
         environment, process, said = self.left_behind()
@@ -316,7 +317,7 @@ class Ended(CommandCase):
             f"what it left behind cannot be read: {bad}: not an impasse ledger")
 
     def test_no_such_process(self):
-        environment = clean_environment(IMPASSE_OPTIONS="ledger=" + self.ledgers)
+        environment = clean_environment(IMPASSE_OPTIONS="max_reports=0 ledger=" + self.ledgers)
         self.assert_fails(
             self.impasse("dump", "--facts", 999999999, environment=environment),
             f"there is no process 999999999, and it left no ledger in {self.ledgers}")
@@ -343,7 +344,7 @@ class Busy(CommandCase):
             process.kill()
             out, err = dump.communicate(timeout=60)
             self.assertIn(dump.returncode, (0, 2))
-            self.assertEqual(err.count("\n"), 0 if dump.returncode == 0 else 1)
+            self.assertLessEqual(err.count("\n"), 1)
 
 
 if __name__ == "__main__":

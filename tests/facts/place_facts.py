@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from facts_case import WATCHDOG, FactsCase, essence, hold
+from facts_case import OUR_THREADS, FactsCase, essence, hold
 from stage import Facts
 
 
@@ -222,7 +222,7 @@ class CostFacts(FactsCase):
     def watchdog(self, pid):
         for task in os.scandir(f"/proc/{pid}/task"):
             with open(f"{task.path}/comm", encoding="utf-8") as comm:
-                if comm.read().strip() == WATCHDOG:
+                if comm.read().strip() == OUR_THREADS[0]:
                     return task.path
         return self.fail("there is no watchdog")
 

@@ -7,7 +7,7 @@ mappings and no children. Nothing here signals or changes a process.
 import os
 from pathlib import Path
 
-WATCHDOG_NAME = "impasse"
+OUR_THREADS = ("impasse", "impasse/names")
 
 
 def read_proc(pid: int | str, entry: str) -> str:
@@ -37,12 +37,12 @@ def all_thread_ids(pid: int) -> list[int]:
 
 def thread_ids(pid: int) -> list[int]:
     """The program's own threads, without the one that the preload adds."""
-    return [tid for tid in all_thread_ids(pid) if thread_name(pid, tid) != WATCHDOG_NAME]
+    return [tid for tid in all_thread_ids(pid) if thread_name(pid, tid) not in OUR_THREADS]
 
 
 def is_watched(pid: int) -> bool:
     """Whether the preload runs its watchdog in the process: it has not stepped aside."""
-    return any(thread_name(pid, tid) == WATCHDOG_NAME for tid in all_thread_ids(pid))
+    return any(thread_name(pid, tid) in OUR_THREADS for tid in all_thread_ids(pid))
 
 
 def thread_name(pid: int, tid: int) -> str:

@@ -98,6 +98,58 @@ TEST_F(FindingsTest, StarvationKeepsItsNameWhoeverHasTheLock) {
   EXPECT_GE(changes[0], 95U);
 }
 
+// Who has the lock waits for one thing or another itself: the end of the chain is always another.
+TEST_F(FindingsTest, StarvationBehindChangingRootsIsOneFinding) {
+  const auto starving = scene_.thread(), second = scene_.thread(), holder = scene_.thread();
+  scene_.wants(starving, 1, 0);
+  scene_.wants(second, 1, 0);
+  scene_.holds(holder, 1);
+  constexpr std::uint64_t kRoots = 20;
+  for (std::uint64_t i = 0; i < kRoots; ++i) scene_.holds(scene_.thread(), 100 + i);
+  std::size_t told = 0;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    scene_.wants(holder, 100 + i / 3 % kRoots, 0).tick = scene_.snapshot.tick;
+    if (i == 250) scene_.snapshot.threads[starving].wait.reset();
+    told += look().size();
+    pass(scene_, kSecond / 10);
+  }
+  EXPECT_EQ(told, 1U);
+}
+
+TEST_F(FindingsTest, AQueueThatMovesIsALongWaitStill) {
+  scene_.holds(scene_.thread(), 1);
+  std::size_t told = 0;
+  std::vector<std::uint32_t> queue;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    queue.push_back(scene_.thread());
+    scene_.wants(queue.back(), 1, 0).tick = scene_.snapshot.tick;
+    // Each waits for ten seconds, and is seen when they are full once.
+    if (i >= 21) scene_.snapshot.threads[queue[i - 21]].wait.reset();
+    told += look().size();
+    pass(scene_, kSecond / 2);
+  }
+  EXPECT_EQ(told, 1U);
+}
+
+// Readers go on coming into a lock whose writer waits, and each ends behind that writer.
+TEST_F(FindingsTest, OneStuckWaitIsOneFindingHoweverManyCirclesItIsIn) {
+  std::vector<std::uint32_t> places;
+  for (int i = 0; i < 10; ++i) places.push_back(scene_.thread());
+  const auto writer = scene_.thread();
+  scene_.holds(writer, 2);
+  scene_.waits(writer, WaitKind::kWrite, 1);
+  std::size_t told = 0;
+  for (std::uint32_t i = 10; i-- > 0;) {
+    scene_.holds(places[i], 1, LockKind::kRwlock, true).site = 0x100 + i;
+    scene_.wants(places[i], 2).site = 0x200 + i;
+    for (int k = 0; k < 3; ++k) {
+      told += look().size();
+      pass(scene_, kSecond / 10);
+    }
+  }
+  EXPECT_EQ(told, 1U);
+}
+
 TEST_F(FindingsTest, AStuckHolderChangesNothing) {
   scene_.holds(scene_.thread(), 1);
   scene_.wants(scene_.thread(), 1, 0);

@@ -1,0 +1,113 @@
+"""The log, the limit of reports, the signal that asks for a dump."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+from aftermath_case import AftermathCase
+from sample_run import until
+
+STUCK = "deadlock say stuck await TMP/end"
+LINE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+class LogTest(AftermathCase):
+    def log(self, run, name="log"):
+        with open(run.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def logged(self, run):
+        until(lambda: os.path.exists(run.path("log")) and self.log(run), "line in the log")
+        return self.log(run)
+
+    def test_log_stderr(self):
+        run = self.play(STUCK, options="log=stderr")
+        run.wait_for_text(rf"\nimpasse: {LINE} info: reported: .*DEADLOCK.*\n")
+
+    def test_log_file(self):
+        run = self.play(f"umask 777 {STUCK}", options="log=TMP/log")
+        self.assertRegex(self.logged(run), rf"^{LINE} \[{run.pid}\] info: reported: .*DEADLOCK.*\n$")
+        self.assertEqual(oct(os.stat(run.path("log")).st_mode & 0o7777), "0o600")
+
+    def test_log_relative(self):
+        self.logged(self.play(f"chdir / {STUCK}", options="log=log"))
+
+    def test_log_turned_over(self):
+        def prepare(run):
+            run.make("log", "x" * (1 << 20))
+            for i in (1, 2, 3):
+                run.make(f"log.{i}", f"older {i}")
+
+        run = self.play(STUCK, options="log=TMP/log", prepare=prepare)
+        until(lambda: len(self.log(run, "log.3")) == len("older 2") and os.path.exists(
+            run.path("log")) and os.stat(run.path("log")).st_size > 0, "new log")
+        self.assertEqual(self.log(run, "log.3"), "older 2")
+        self.assertEqual(self.log(run, "log.2"), "older 1")
+        self.assertEqual(len(self.log(run, "log.1")), 1 << 20)
+        self.assertIn("DEADLOCK", self.log(run))
+        self.assertFalse(os.path.exists(run.path("log.4")))
+
+    def test_log_nowhere(self):
+        run = self.play(f"misuse 0 {STUCK}", options="log=TMP/nowhere/log")
+        self.reported(run, 2)
+        run.wait_for_text("the log cannot be written")
+        self.assertEqual(len(run.lines()), 1, run.lines())
+        run.make("end")
+        self.assertEqual(run.end(10), 0)
+
+    def test_log_syslog_absent(self):
+        if os.path.exists("/dev/log"):
+            self.skipTest("there is a system log, which is none of our business")
+        run = self.play(STUCK, options="log=syslog")
+        self.reported(run)
+        self.assertEqual(run.lines(), [])
+
+    # ---- max_reports
+
+    def untold(self, run):
+        done = subprocess.run(
+            [self.command, "dump", "--facts", "--json", str(run.pid)],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        )
+        return json.dumps(json.loads(done.stdout).get("dropped"))
+
+    def test_one_report(self):
+        run = self.play(f"misuse 0 misuse 1 misuse 2 {STUCK}", options="max_reports=1")
+        self.reported(run)
+        run.wait_for_text("max_reports is reached")
+        until(lambda: re.search(r"\b3\b", self.untold(run)), "three findings that were counted")
+        self.assertEqual(len(run.report_files()), 2)
+
+    def test_no_report(self):
+        run = self.play(f"misuse 0 {STUCK}", options="max_reports=0")
+        run.wait_until_it_says("stuck")
+        until(lambda: re.search(r"\b2\b", self.untold(run)), "two findings that were counted")
+        self.assertEqual((run.report_files(), run.complaints()), ([], ""))
+
+    # ---- dump_signal
+
+    def assert_dumps(self, name, number):
+        run = self.play("busy 0 say ready await TMP/end exit 4", options=f"dump_signal={name}")
+        run.wait_until_it_says("ready")
+        os.kill(run.pid, number)
+        report = self.reported(run)[0]
+        self.assertEqual(report.finding["kind"], "dump")
+        run.make("end")
+        self.assertEqual(run.end(10), 4, "it is no finding, and disturbs nothing")
+
+    def test_dump_signal(self):
+        self.assert_dumps("USR2", signal.SIGUSR2)
+
+    def test_dump_signal_by_number(self):
+        self.assert_dumps(str(signal.SIGRTMIN + 2), signal.SIGRTMIN + 2)
+
+    def test_dump_signal_wrong(self):
+        for wrong in ("NOPE", "SEGV", "9", "11", "65", "-1", "12x"):
+            run = self.play("exit 4", options=f"dump_signal={wrong}")
+            self.assertEqual(run.end(10), 4)
+            (line,) = run.complaints().splitlines()
+            self.assertIn(f"impasse: wrong value '{wrong}' for option 'dump_signal'; expected", line)

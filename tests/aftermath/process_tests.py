@@ -1,0 +1,69 @@
+"""Stopped, forked, in a sandbox, without a ledger: findings come, or rightly do not."""
+
+import glob
+import os
+import re
+import signal
+import time
+
+from aftermath_case import AftermathCase
+from stage import ledgers_of
+
+STUCK = "deadlock say stuck await TMP/end"
+STOPPED_SECONDS = 3
+
+
+class ProcessTest(AftermathCase):
+    def test_stopped_and_continued(self):
+        """Nobody waited: nothing ran."""
+        run = self.play("say ready busy 5", options="wait=1s")
+        run.wait_until_it_says("ready")
+        time.sleep(0.3)  # it locks in all phases
+        os.kill(run.pid, signal.SIGSTOP)
+        time.sleep(STOPPED_SECONDS)
+        os.kill(run.pid, signal.SIGCONT)
+        self.assertEqual(run.end(30), 0)
+        self.assertEqual((run.report_files(), run.complaints()), ([], ""))
+
+    def test_ledger_off(self):
+        self.reported(self.play(STUCK, options="ledger=off"))
+
+    def test_ledger_nowhere(self):
+        self.reported(self.play(STUCK, options="ledger=TMP/nowhere"))
+
+    def test_forked_child_stuck(self):
+        run = self.play("misuse 0 fork-stuck await TMP/end")
+        run.wait_until_it_says("child:")
+        child = int(re.search(r"child: (\d+)", run.output()).group(1))
+        kinds = {report.pid: report.finding["kind"] for report in self.reported(run, 2)}
+        self.assertEqual(kinds, {run.pid: "misuse", child: "deadlock"})
+        numbers = [report.number for report in self.reported(run, 2)]
+        self.assertEqual(numbers, [1, 1])
+        os.kill(child, signal.SIGKILL)
+        for path in ledgers_of(child, run.started_wall):
+            os.unlink(path)
+
+    def test_hundred_children(self):
+        run = self.play("busy 0 " + "fork 7 " * 100 + "exit 4")
+        before = set(glob.glob("/dev/shm/impasse.*"))
+        self.assertEqual(run.end(60), 4)
+        self.assertEqual((run.output(), run.complaints(), run.report_files()), ("", "", []))
+        left = [
+            path
+            for path in set(glob.glob("/dev/shm/impasse.*")) - before
+            if not os.path.exists(f"/proc/{path.split('.')[1]}")
+        ]
+        self.assertEqual(left, [])
+
+    def test_filter_of_system_calls(self):
+        """process_vm_readv() is forbidden: stacks are had in another way."""
+        run = self.play(f"filter 1 {STUCK}")
+        report = self.reported(run)[0]
+        for link in report.cycle:
+            stack = report.threads[link["waiter"]]["stack"]
+            self.assertTrue(stack["frames"], stack)
+
+    def test_filter_and_hook(self):
+        run = self.play(f"filter 1 {STUCK}", options="on_finding=TMP/hook log=TMP/log")
+        self.reported(run)
+        run.wait_for_text("on_finding could not be run: a filter of system calls is on")
