@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdio>
+#include <map>
+#include <utility>
 
 #include "symbolize/debug_files.h"
 
@@ -28,7 +30,13 @@ class Namer {
  private:
   void name(symbolize::Frame& frame) {
     const bool complete = !frame.sources.empty() && !frame.sources.front().file.empty();
-    if (frame.pc != 0 && !complete) files_.name(frame);
+    if (frame.pc == 0 || complete) return;
+    // A thousand threads stand in twenty places.
+    const auto [known, is_new] = named_.try_emplace({frame.pc, frame.returns_here}, frame);
+    if (is_new) files_.name(known->second);
+    if (known->second.sources.empty()) return;
+    frame.sources = known->second.sources;
+    frame.function_offset = known->second.function_offset;
   }
   void name(report::Lock& lock) {
     if (!lock.name.empty()) return;
@@ -45,6 +53,7 @@ class Namer {
 
   report::Report& report_;
   symbolize::DebugFiles files_;
+  std::map<std::pair<std::uint64_t, bool>, symbolize::Frame> named_;
 };
 
 }  // namespace

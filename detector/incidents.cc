@@ -3,7 +3,8 @@
 namespace impasse {
 namespace {
 
-// Hashes of places, direct mapped: two that meet in one are told again, which does no harm.
+// Hashes of places, insert-only. Once it is full nothing more is told: a program that breaks a rule
+// in so many places has been told enough.
 constexpr unsigned kSeenPlaces = 256;
 constinit std::atomic<std::uint64_t> seen_places[kSeenPlaces]{};
 
@@ -11,7 +12,15 @@ constinit std::atomic<std::uint64_t> seen_places[kSeenPlaces]{};
 
 bool Incidents::seen(std::uint64_t kind, std::uint64_t site) {
   const std::uint64_t hash = (site + kind) * 0x9e37'79b9'7f4a'7c15 | 1;
-  return seen_places[hash >> 56].exchange(hash, std::memory_order_relaxed) == hash;
+  for (unsigned i = 0; i < kSeenPlaces; ++i) {
+    std::atomic<std::uint64_t>& place = seen_places[((hash >> 56) + i) % kSeenPlaces];
+    std::uint64_t there = place.load(std::memory_order_relaxed);
+    if (there == 0 && place.compare_exchange_strong(there, hash, std::memory_order_relaxed)) {
+      return false;
+    }
+    if (there == hash) return true;
+  }
+  return true;
 }
 
 Incident* Incidents::open_place() {

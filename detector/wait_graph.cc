@@ -107,7 +107,7 @@ void WaitGraph::let_in_the_owner(Obstacle& obstacle) {
   if (obstacle.state.owner == 0 || owner == by_tid_.end()) return;
   const std::uint32_t thread = owner->second;
   const auto& wait = waits_[thread];
-  if (!wait || wait->object != obstacle.lock || wait->kind == WaitKind::kJoin) return;
+  if (before_[thread] == kNoOne || obstacles_[before_[thread]].lock != obstacle.lock) return;
   for (const HoldFact& hold : snapshot_.threads[thread].holds) {
     if (hold.lock != obstacle.lock || &hold == wait->intent) continue;
     if (hold.phase == hold_phase::kHeld) return;

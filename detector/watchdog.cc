@@ -72,10 +72,11 @@ void Watchdog::look_for_trouble(std::uint64_t now_ns) {
   }
   last_look_ns_ = now_ns;
 
+  const std::uint64_t begin_ns = probe_.monotonic_ns();
   const LedgerReading reading = read_own_ledger(ledger_);
   if (!reading.problem.empty()) return;
   const auto tellings = findings_.look(reading.snapshot, probe_.lock);
-  look_cost_ns_ = probe_.monotonic_ns() - now_ns;
+  look_cost_ns_ = probe_.monotonic_ns() - begin_ns;
   soon_ = scan.young != 0 || findings_.wants_second_look();
   sink_->suspect(findings_.suspects());
   for (const Telling& telling : tellings) {

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <string_view>
+
 #include "interpose/real.h"
 #include "interpose/session.h"
 #include "witness/own_output.h"
@@ -41,7 +43,10 @@ Aftermath::Aftermath(const Options& options)
       hook_(options.on_finding.is("off") ? "" : options.on_finding.c_str()) {}
 
 void Aftermath::reported(const witness::Reported& what) {
-  log_.info((what.first ? "reported: " : "told again: ") + what.line);
+  constexpr std::string_view kOurName = "impasse: ";  // every line of the log has it already
+  const bool named = what.line.starts_with(kOurName);
+  log_.info((what.first ? "reported: " : "told again: ") +
+            what.line.substr(named ? kOurName.size() : 0));
   if (what.first) hook_.run({finding_word(what.kind), what.text_path, what.json_path});
   const bool deadlock = what.kind == FindingKind::kDeadlock ||
                         what.kind == FindingKind::kSelfDeadlock ||

@@ -3,8 +3,8 @@
 #include "report/ages.h"
 #include "report/json_writer.h"
 #include "report/roster.h"
-#include "report/system_calls.h"
 #include "report/words.h"
+#include "system/system_calls.h"
 
 namespace impasse::report {
 namespace {
@@ -180,7 +180,7 @@ void Writer::live_facts(const LiveThread& live) {
   json_.text("state", std::string(live.state == '\0' ? 0 : 1, live.state));
   if (live.system_call) {
     json_.number("system_call_number", static_cast<std::uint64_t>(*live.system_call));
-    json_.text("system_call", system_call_name(*live.system_call));
+    json_.text("system_call", system::system_call_name(*live.system_call));
   }
   if (!live.kernel_function.empty()) json_.text("kernel_function", live.kernel_function);
   json_.end_object();

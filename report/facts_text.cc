@@ -4,8 +4,8 @@
 
 #include "report/ages.h"
 #include "report/roster.h"
-#include "report/system_calls.h"
 #include "report/words.h"
+#include "system/system_calls.h"
 
 namespace impasse::report {
 namespace {
@@ -150,7 +150,7 @@ std::string Writer::state(const ThreadFact& thread, const std::optional<Waiting>
   const LiveThread* live = roster_.live(thread.tid);
   if (live == nullptr) return "state unknown";
   if (thread.life == ThreadLife::kLeaving) return "ending";
-  if (live->system_call) return "in " + system_call_name(*live->system_call) + "()";
+  if (live->system_call) return "in " + system::system_call_name(*live->system_call) + "()";
   return std::string(state_word(live->state));
 }
 
@@ -245,7 +245,7 @@ void Writer::unlisted() {
   out_ += "\nTHREADS THAT ARE NOT IN THE LEDGER\n";
   for (const LiveThread* live : roster_.unlisted()) {
     out_ += "  " + who(live->tid, live->name) + ", " + std::string(state_word(live->state));
-    if (live->system_call) out_ += " in " + system_call_name(*live->system_call) + "()";
+    if (live->system_call) out_ += " in " + system::system_call_name(*live->system_call) + "()";
     if (live->name == kWatchdogName || live->name == kSideThreadName) out_ += " (impasse's own)";
     out_ += "\n";
   }

@@ -253,8 +253,10 @@ void dump(const Phrases& say, Lines& lines) {
     text += separator + counted(kind.n, kind.one, kind.many);
     separator = ", ";
   }
-  add(lines, text + ". " + spoken_number(holding) +
-                 (holding == 1 ? " of them holds" : " of them hold") + " locks.");
+  const std::string holders = holding == 0   ? "None of them holds a lock."
+                              : holding == 1 ? "One of them holds locks."
+                                             : spoken_number(holding) + " of them hold locks.";
+  add(lines, text + ". " + holders);
   add(lines, "This report was asked for; whether anything is wrong was not judged.");
 }
 

@@ -18,8 +18,6 @@
 #include "system/memory.h"
 #include "system/proc_files.h"
 
-extern char** environ;
-
 namespace impasse::witness {
 namespace {
 

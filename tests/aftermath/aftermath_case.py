@@ -16,7 +16,9 @@ from stage import environment, ledgers_of
 
 NOBODY = 65534
 HERE = os.path.dirname(os.path.abspath(__file__))
-LAST_WORDS = re.compile(r"\nfingerprint [0-9a-f]{16}, the same whenever this happens[^\n]*\n\Z")
+LAST_WORDS = re.compile(
+    r"\n(fingerprint [0-9a-f]{16}, the same whenever this happens[^\n]*|NOTHING DROPPED)\n\Z"
+)
 
 
 class ActorRun(SampleRun):

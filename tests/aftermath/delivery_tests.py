@@ -113,7 +113,8 @@ class DeliveryTest(AftermathCase):
 
         run = self.play(STUCK, stderr=writing, limits=limits, options="ledger=off")
         os.close(writing)
-        text = self.read_until(reading, b"\nfingerprint ")
+        text = self.read_until(reading, b"impasse: DEADLOCK: ")
+        self.assertIn(b"\nfingerprint ", text)
         self.assertIn(b"(File too large); next: standard error", text)
         self.assertTrue(run.is_alive())
         self.assertEqual(run.report_files(), [])

@@ -11,7 +11,7 @@
 #include "report/facts_text.h"
 #include "report/json_writer.h"
 #include "report/roster.h"
-#include "report/system_calls.h"
+#include "system/system_calls.h"
 #include "report/words.h"
 #include "symbolize/modules.h"
 
@@ -109,10 +109,10 @@ TEST(Words, PrintableShowsWhatIsNot) {
 }
 
 TEST(Words, SystemCalls) {
-  EXPECT_EQ(system_call_name(202), "futex");
-  EXPECT_EQ(system_call_name(45), "recvfrom");
-  EXPECT_EQ(system_call_name(0), "read");
-  EXPECT_EQ(system_call_name(99'999), "system call 99999");
+  EXPECT_EQ(system::system_call_name(202), "futex");
+  EXPECT_EQ(system::system_call_name(45), "recvfrom");
+  EXPECT_EQ(system::system_call_name(0), "read");
+  EXPECT_EQ(system::system_call_name(99'999), "system call 99999");
 }
 
 // ---- JSON

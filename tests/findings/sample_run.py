@@ -128,6 +128,9 @@ class SampleRun:
             raise AssertionError(f"{self.command} does not end: {self.complaints()!r}") from None
 
     def discard(self):
+        # Its first thread may have ended while others go on: the group then looks empty.
+        if self.process.poll() is None:
+            self.process.kill()
         end = time.monotonic() + PATIENCE_SECONDS
         while family := processes_of_group(self.pid):
             self._pids |= family

@@ -133,7 +133,8 @@ transparency_cases(fibres FINDINGS CASES
 transparency_driver(cpp cpp.cc)
 transparency_cases(cpp CASES
   counting timing-out recursion read-and-write locked-together conditions conditions-of-any
-  at-thread-exit futures latches-barriers-semaphores once-only errors)
+  at-thread-exit futures latches-barriers-semaphores once-only)
+transparency_cases(cpp FINDINGS CASES errors)
 
 transparency_driver(lifetimes lifetimes.cc)
 transparency_cases(lifetimes CASES

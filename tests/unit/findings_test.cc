@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "scene.h"
 
 namespace impasse {
@@ -148,6 +150,53 @@ TEST_F(FindingsTest, OneStuckWaitIsOneFindingHoweverManyCirclesItIsIn) {
     }
   }
   EXPECT_EQ(told, 1U);
+}
+
+// Whatever a torn or damaged ledger might say.
+TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
+  std::mt19937 random(7);
+  const auto below = [&random](unsigned n) { return static_cast<std::uint32_t>(random() % n); };
+  for (int round = 0; round < 2'000; ++round) {
+    Scene scene;
+    const unsigned n = 1 + below(12);
+    for (unsigned i = 0; i < n; ++i) {
+      ThreadFact& thread = scene.snapshot.threads[scene.thread()];
+      thread.tid = 100 + below(12);  // also twice
+      thread.thread = 0x7000 + below(12);
+      thread.life = static_cast<ThreadLife>(below(4));
+      for (unsigned holds = below(4); holds > 0; --holds) {
+        HoldFact& hold = scene.holds(i, below(6), static_cast<LockKind>(below(3)), below(2) == 0);
+        hold.phase = static_cast<std::uint8_t>(below(3));
+        hold.tick = below(3) == 0 ? 0 : hold.tick + below(200);
+        hold.stack_low = below(5);
+      }
+      if (below(3) == 0) continue;
+      const auto kind = static_cast<WaitKind>(below(7));
+      const std::uint64_t object = kind == WaitKind::kJoin ? 0x7000 + below(12) : below(6);
+      WaitFact& wait = scene.waits(i, kind, object, below(3'000));
+      wait.timed = below(4) == 0;
+      wait.outer = below(2);
+    }
+    for (unsigned gone = below(3); gone > 0; --gone) {
+      scene.left(below(6), static_cast<LockKind>(below(3)), 100 + below(14),
+                 static_cast<DepartureReason>(below(3)));
+      scene.snapshot.departures.back().hold.shared = below(2) == 0;
+    }
+    for (auto& [address, state] : scene.locks) {
+      state = {below(8) != 0, below(2) == 0 ? 0 : 100 + below(14),
+               below(4),      below(2) == 0,
+               below(4) == 0, below(4) == 0,
+               below(4) == 0};
+    }
+    for (int looks = 0; looks < 2; ++looks) {
+      for (const Telling& telling : findings_.look(scene.snapshot, Scene::probe)) {
+        for (const auto* links : {&telling.verdict->cycle, &telling.verdict->crowd}) {
+          for (const VerdictLink& link : *links) ASSERT_LT(link.waiter, n);
+        }
+      }
+      pass(scene, kSecond / 10);
+    }
+  }
 }
 
 TEST_F(FindingsTest, AStuckHolderChangesNothing) {

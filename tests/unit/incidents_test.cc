@@ -19,6 +19,20 @@ TEST(Incidents, APlaceIsToldOnce) {
   EXPECT_FALSE(Incidents::seen(1, 0x1238));
 }
 
+TEST(Incidents, ManyPlacesAreEachToldOnceUntilEnoughWereTold) {
+  unsigned told = 0;
+  for (unsigned round = 0; round < 3; ++round) {
+    for (std::uint64_t site = 1; site <= 200; ++site) {
+      if (!Incidents::seen(7, site * 0x1'0001)) ++told;
+    }
+  }
+  EXPECT_EQ(told, 200U);
+  for (std::uint64_t site = 1; site <= 1'000; ++site) {
+    if (!Incidents::seen(8, site)) ++told;
+  }
+  EXPECT_LE(told, 256U);
+}
+
 TEST(Incidents, AFullTableIsCounted) {
   TestLedger ledger;
   Incidents incidents(*ledger);
