@@ -11,9 +11,9 @@
 #include "report/facts_text.h"
 #include "report/json_writer.h"
 #include "report/roster.h"
-#include "system/system_calls.h"
 #include "report/words.h"
 #include "symbolize/modules.h"
+#include "system/system_calls.h"
 
 namespace impasse::report {
 namespace {
