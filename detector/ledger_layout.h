@@ -141,7 +141,7 @@ static_assert(sizeof(DeepHold) == 32);
 
 // A rule that was broken, told by the thread that broke it, with as much of its stack as a report
 // needs: the thread goes on, so it has to be copied at once.
-inline constexpr std::size_t kIncidentStackBytes = 15 * 1024;
+inline constexpr std::size_t kIncidentStackBytes = std::size_t{15} << 10;
 struct alignas(kPage) Incident {
   std::atomic<std::uint32_t> stage;  // an IncidentStage
   std::uint32_t kind;                // a MisuseKind
