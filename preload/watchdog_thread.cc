@@ -117,10 +117,11 @@ void answer_requests(Ledger& ledger, witness::Witness& witness) {
   const std::uint64_t number = request >> 8;
   if (number == 0 || header.answered.load(std::memory_order_relaxed) >> 8 == number) return;
   const char* const file = ledger_file();
-  const std::string json =
-      file == nullptr ? "" : witness.dump_json((request & request_flag::kRunningStacks) != 0);
-  const bool written =
-      !json.empty() && witness::write_file(std::string(file) + ".dump", json, true) == 0;
+  bool written = false;
+  if (file != nullptr) {
+    const std::string json = witness.dump_json((request & request_flag::kRunningStacks) != 0);
+    written = !json.empty() && witness::write_file(std::string(file) + ".dump", json, true) == 0;
+  }
   header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_release);
 }
 

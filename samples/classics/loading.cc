@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <barrier>
+#include <chrono>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "classics/classics.h"
 
@@ -72,6 +74,8 @@ int loader(const samples::Arguments& arguments, bool repaired) {
   const std::string path = path_of_plugin();
   std::barrier<> meeting(2);
   if (!repaired) both_hold_one = &meeting;
+  // A program has run for a while, with threads, before somebody loads a plug-in.
+  std::thread([] { std::this_thread::sleep_for(std::chrono::milliseconds(300)); }).join();
   samples::Actor opener("opener", [&] { repaired ? loadPluginUnlocked(path) : loadPlugin(path); });
   samples::Actor settings("settings",
                           [&] { repaired ? reloadSettingsInOrder() : reloadSettings(); });

@@ -2,6 +2,7 @@
 
 import bisect
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -50,6 +51,8 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        for ledger in glob.glob(f"/dev/shm/impasse.{self.process.pid}.*"):
+            os.unlink(ledger)
         self.process.stdout.close()
         shutil.rmtree(self.directory)
 
