@@ -11,46 +11,18 @@
 #include <string_view>
 #include <type_traits>
 
+#include "symbolize/build_id.h"
+
 namespace impasse::symbolize {
 namespace {
 
 constexpr std::size_t kMostHeaders = 64;
 constexpr std::size_t kMostNoteBytes = 4096;
-constexpr std::size_t kMostIdBytes = 64;
-constexpr std::string_view kGnu("GNU\0", 4);
 
 // How many bytes could be read.
 std::size_t read_at(int fd, std::uint64_t offset, void* into, std::size_t bytes) {
   const ssize_t got = pread(fd, into, bytes, static_cast<off_t>(offset));
   return got > 0 ? static_cast<std::size_t>(got) : 0;
-}
-
-std::string hexadecimal(std::span<const unsigned char> bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
-
-std::string build_id_among(std::span<const unsigned char> notes) {
-  const auto rounded = [](std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; };
-  while (notes.size() >= sizeof(Elf64_Nhdr)) {
-    Elf64_Nhdr header;
-    std::memcpy(&header, notes.data(), sizeof header);
-    notes = notes.subspan(sizeof header);
-    const std::size_t name = rounded(header.n_namesz);
-    const std::size_t value = rounded(header.n_descsz);
-    if (name > notes.size() || value > notes.size() - name) break;
-    if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == kGnu.size() &&
-        header.n_descsz <= kMostIdBytes &&
-        std::memcmp(notes.data(), kGnu.data(), kGnu.size()) == 0) {
-      return hexadecimal(notes.subspan(name, header.n_descsz));
-    }
-    notes = notes.subspan(name + value);
-  }
-  return {};
 }
 
 std::string build_id_at(int fd, std::uint64_t offset, std::uint64_t bytes) {

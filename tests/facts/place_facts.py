@@ -102,7 +102,7 @@ class MountedFacts(FactsCase):
         self.assert_holds(facts, line["holder"], hold(line["lock"]))
         for waiter in line["waiters"]:
             self.assert_waits(facts, waiter, "mutex", line["lock"], held_by=[line["holder"]])
-        self.assertEqual(len(os.listdir(f"/proc/{play.pid}/root/dev/shm")), 1)
+        self.assertEqual(len(os.listdir(os.path.join("/proc", str(play.pid), "root", "dev", "shm"))), 1)
         self.assert_ends_well(play)
 
     def test_shm_read_only(self):
