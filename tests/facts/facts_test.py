@@ -19,7 +19,7 @@ import place_facts
 import process_facts
 import thread_facts
 from facts_case import FactsCase
-from stage import Tools
+from stage import Tools, all_tests, compare_registered
 
 SKIPPED = 77
 MODULES = (
@@ -33,19 +33,6 @@ MODULES = (
 )
 
 
-def all_tests():
-    """{name: test}"""
-    loader = unittest.TestLoader()
-    found = {}
-    for module in MODULES:
-        for suite in loader.loadTestsFromModule(module):
-            for test in suite:
-                name = test.id().rpartition(".test_")[2]
-                assert name not in found, name
-                found[name] = test
-    return found
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--driver", required=True)
@@ -54,11 +41,9 @@ def main():
     parser.add_argument("--registered", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    tests = all_tests()
+    tests = all_tests(MODULES)
     if arguments.registered:
-        missing = sorted(set(tests) ^ set(arguments.names))
-        print(f"in one list and not in the other: {missing}" if missing else "all are registered")
-        return 1 if missing else 0
+        return compare_registered(tests, arguments.names)
 
     FactsCase.tools = Tools(
         *(os.path.abspath(path) for path in (arguments.driver, arguments.preload, arguments.command))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import unittest
 
 PATIENCE_SECONDS = 30
 
@@ -60,6 +61,25 @@ def processes_of_group(group):
                 if int(in_group) == group and state not in "ZX":
                     found.add(int(entry))
     return found
+
+
+def all_tests(modules):
+    """{name: test} of the test cases in these modules; no name twice."""
+    found = {}
+    for module in modules:
+        for suite in unittest.TestLoader().loadTestsFromModule(module):
+            for test in suite:
+                name = test.id().rpartition(".test_")[2]
+                assert name not in found, name
+                found[name] = test
+    return found
+
+
+def compare_registered(tests, registered):
+    """The exit status of --registered: names in one list and not in the other."""
+    missing = sorted(set(tests) ^ set(registered))
+    print(f"in one list and not in the other: {missing}" if missing else "all are registered")
+    return 1 if missing else 0
 
 
 class Play:

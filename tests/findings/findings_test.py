@@ -16,20 +16,9 @@ import classic_findings
 import incident_findings
 from findings_case import FindingsCase
 from sample_run import Tools
+from stage import all_tests, compare_registered
 
 MODULES = (incident_findings, classic_findings)
-
-
-def all_tests():
-    """{name: test}"""
-    found = {}
-    for module in MODULES:
-        for suite in unittest.TestLoader().loadTestsFromModule(module):
-            for test in suite:
-                name = test.id().rpartition(".test_")[2]
-                assert name not in found, name
-                found[name] = test
-    return found
 
 
 def main():
@@ -41,11 +30,9 @@ def main():
     parser.add_argument("--registered", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    tests = all_tests()
+    tests = all_tests(MODULES)
     if arguments.registered:
-        missing = sorted(set(tests) ^ set(arguments.names))
-        print(f"in one list and not in the other: {missing}" if missing else "all are registered")
-        return 1 if missing else 0
+        return compare_registered(tests, arguments.names)
 
     FindingsCase.tools = Tools(
         *(
