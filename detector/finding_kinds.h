@@ -13,6 +13,7 @@ enum class FindingKind : std::uint8_t {
   kOrphanedLock,  // the holder of a lock that is waited for is gone
   kLongWait,      // a wait for a lock past the threshold
   kMisuse,        // a rule of the lock was broken
+  kLockOrder,     // locks are taken in contradicting orders: a deadlock that has not happened yet
 };
 
 // As reports and scripts call it.
@@ -30,6 +31,31 @@ constexpr const char* finding_word(FindingKind kind) {
       return "long_wait";
     case FindingKind::kMisuse:
       return "misuse";
+    case FindingKind::kLockOrder:
+      return "lock_order";
+  }
+  return "";
+}
+
+// Why a lock_order finding weighs less than one that could hang as it stands.
+enum class OrderDoubt : std::uint8_t {
+  kNone,
+  kTimed,   // a lock in it was asked for with a time limit
+  kPhases,  // its parts were seen in phases of the program that creation and joining of threads
+            // keep apart
+  kClass,   // its parts were seen on different objects of one kind, never on the same
+};
+
+constexpr const char* doubt_word(OrderDoubt doubt) {
+  switch (doubt) {
+    case OrderDoubt::kNone:
+      return "none";
+    case OrderDoubt::kTimed:
+      return "timed";
+    case OrderDoubt::kPhases:
+      return "phases";
+    case OrderDoubt::kClass:
+      return "class";
   }
   return "";
 }

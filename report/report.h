@@ -89,6 +89,34 @@ struct Link {
   LinkReason reason = LinkReason::kHolder;
 };
 
+// lock_order: one thread took `to` while it held `from`. The next one's `from` is this one's `to`.
+struct Order {
+  std::uint32_t from = kNobody;  // in Report::locks
+  std::uint32_t to = kNobody;    // in Report::locks
+  bool from_shared = false;
+  bool to_shared = false;
+  bool to_timed = false;
+  bool again = false;              // `to` is the mutex of a condition wait, taken again at its end
+  std::uint32_t tid = 0;           // who was seen doing it
+  std::string thread_name;         // empty: not known
+  std::uint32_t thread = kNobody;  // in Report::threads, if it is still there
+  symbolize::Frame from_site;      // the program's call that took `from`
+  symbolize::Frame to_site;        // ... and `to`
+  symbolize::Stack stack;          // of the thread when it took `to`
+  std::uint32_t from_frame =
+      kNobody;  // the frame in it that took `from`; kNobody: it had returned, or not known
+  struct Held {
+    std::uint32_t lock = kNobody;  // in Report::locks
+    bool shared = false;
+    symbolize::Frame site;
+  };
+  std::vector<Held> others;    // what it held besides
+  std::uint64_t seen = 1;      // sights: by different threads, or with other locks held; at least
+  std::uint64_t threads = 1;   // different threads among them; at least
+  std::uint64_t first_ns = 0;  // CLOCK_MONOTONIC of the first and the last of them
+  std::uint64_t last_ns = 0;
+};
+
 struct Finding {
   FindingKind kind = FindingKind::kDump;
   MisuseKind misuse = MisuseKind::kNone;
@@ -109,6 +137,9 @@ struct Finding {
   // known.
   std::optional<std::uint64_t> changed_hands;
   std::uint64_t threshold_ns = 0;  // of a long wait
+  // lock_order: the circle of orders; every other kind: empty.
+  std::vector<Order> orders;
+  OrderDoubt doubt = OrderDoubt::kNone;
 };
 
 struct Module {

@@ -274,6 +274,8 @@ std::string_view title(const Report& report) {
       return "LONG WAIT";
     case FindingKind::kMisuse:
       return "MISUSE OF A LOCK";
+    case FindingKind::kLockOrder:
+      return "LOCK ORDER";
     case FindingKind::kDump:
       break;
   }
@@ -308,6 +310,8 @@ std::vector<std::string> verdict(const Phrases& say) {
       break;
     case FindingKind::kMisuse:
       misuse(say, lines);
+      break;
+    case FindingKind::kLockOrder:
       break;
     case FindingKind::kDump:
       dump(say, lines);
