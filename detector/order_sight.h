@@ -25,6 +25,8 @@ struct LockLife {
   friend auto operator<=>(const LockLife&, const LockLife&) = default;
 };
 
+inline constexpr std::uint32_t kNoFrame = 0xffff'ffff;
+
 struct SightedLock {
   LockLife life;
   LockKind kind = LockKind::kMutex;
@@ -36,6 +38,7 @@ struct SightedLock {
   std::uint64_t birth = 0;       // where the lock was born: its init call's or its first use's site
   std::uint32_t stack_low = 0;   // low half of the stack pointer there; 0: not known
   std::uint32_t tick = 0;        // the watchdog's clock when it was taken
+  std::uint32_t frame = kNoFrame;  // of the sight's stack, in which it was taken
 
   friend bool operator==(const SightedLock&, const SightedLock&) = default;
 };
