@@ -26,7 +26,7 @@ bool has_ended(pid_t pid) {
 
 }  // namespace
 
-Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, bool running_stacks) {
+Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, std::uint64_t wishes) {
   const int fd = open(ledger.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) {
     return {"", std::string("its ledger cannot be written to: ") + std::strerror(errno)};
@@ -35,7 +35,7 @@ Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, bool
   std::uint64_t request = 0;
   std::uint64_t answered = 0;
   bool fine = get(fd, offsetof(LedgerHeader, request), request);
-  request = ((request >> 8) + 1) << 8 | (running_stacks ? request_flag::kRunningStacks : 0);
+  request = ((request >> 8) + 1) << 8 | wishes;
   fine = fine && pwrite(fd, &request, sizeof request,
                         static_cast<off_t>(offsetof(LedgerHeader, request))) == sizeof request;
   for (unsigned ms = 0; fine && ms < kPatienceMs && answered >> 8 < request >> 8; ms += kStepMs) {

@@ -1,4 +1,5 @@
-// Asks a live process, through the file of its ledger, for a report of all its threads: its own
+// Asks a live process, through the file of its ledger, for a report of all its threads or of the
+// orders of its locks: its own
 // watchdog makes it, so no right to look into the process is needed, no thread is stopped, and
 // nobody gets a signal.
 //
@@ -6,6 +7,7 @@
 // sentence, not a hang. The answer's file is removed.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "command/ledger_places.h"
@@ -18,6 +20,7 @@ struct Answer {
   std::string problem;  // why there is none; a clause
 };
 
-Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, bool running_stacks);
+// `wishes`: request_flag.
+Answer ask_for_report(const ProcessView& process, const LedgerFile& ledger, std::uint64_t wishes);
 
 }  // namespace impasse::command

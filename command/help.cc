@@ -31,9 +31,13 @@ std::string general_help() {
       "       impasse dump [--json] [--facts] PID|FILE\n"
       "         asks a process that runs under impasse for a report of all its threads,\n"
       "         or shows what the ledger of a dead one says\n"
-      "       impasse show [--json] FILE...\n"
-      "         prints reports that impasse wrote\n"
-      "       impasse help [run|dump|show]\n"
+      "       impasse show [--json|--suppression] FILE...\n"
+      "         prints reports that impasse wrote, or the rules that would silence them\n"
+      "       impasse baseline FILE...\n"
+      "         makes a list of known findings from reports, for the option baseline\n"
+      "       impasse graph [--dot|--json] PID|FILE\n"
+      "         prints the orders in which a process was seen taking its locks\n"
+      "       impasse help [run|dump|show|baseline|graph]\n"
       "       impasse --list-functions\n"
       "         the functions of the program that impasse answers\n"
       "       impasse --version\n"
@@ -90,12 +94,15 @@ std::string dump_help() {
 }
 
 std::string show_help() {
-  return "usage: impasse show [--json] [--raw] [--colour=WHEN] [--debug-dir DIR]... FILE...\n"
+  return "usage: impasse show [--json|--suppression] [--raw] [--colour=WHEN]\n"
+         "                    [--debug-dir DIR]... FILE...\n"
          "\n"
          "Prints reports. FILE is the JSON form of one, or the text form beside it: then\n"
          "the JSON form is what is read. A text form that stands alone is printed as is.\n"
          "\n"
          "  --json            the JSON form, with the names that were found\n"
+         "  --suppression     the rule that would silence the finding, for a file that the\n"
+         "                    option suppressions names\n"
          "  --raw             no names are looked up; only those that the report has\n"
          "  --colour=WHEN     auto (on a terminal, unless NO_COLOR is set), always, never\n"
          "  --debug-dir DIR   a directory with debug files, to look names up in; may be\n"
@@ -105,10 +112,43 @@ std::string show_help() {
          "error that says why.\n";
 }
 
+std::string graph_help() {
+  return "usage: impasse graph [--dot|--json] [--debug-dir=DIR]... PID|FILE\n"
+         "\n"
+         "Prints every order in which a live process was seen taking its locks: an arrow\n"
+         "from a lock that was held to one that was taken then. Arrows on a circle are\n"
+         "red. The process answers as to impasse dump: nothing in it is stopped. FILE is\n"
+         "what --json printed, or the JSON form of a lock_order report; a file with a\n"
+         "number for a name is written ./NUMBER.\n"
+         "\n"
+         "  --dot            for Graphviz: impasse graph PID | dot -Tsvg (the default)\n"
+         "  --json           for programs: a report (\"schema\": \"impasse/1\") whose\n"
+         "                   finding.orders are the arrows\n"
+         "  --debug-dir=DIR  a directory with debug files, to look names up in; may be\n"
+         "                   given several times\n"
+         "\n"
+         "Exit status: 0; 2 when there is nothing to print, after a sentence on standard\n"
+         "error that says why.\n";
+}
+
+std::string baseline_help() {
+  return "usage: impasse baseline FILE... >known.json\n"
+         "\n"
+         "Makes a list of the findings of these reports, each once, for the option\n"
+         "baseline: what is in it is told as ever, and does not count for exit_code.\n"
+         "FILE is the JSON form of a report, the text form beside it, or a list that was\n"
+         "made before. Dumps are passed over.\n"
+         "\n"
+         "Exit status: 0; 2 when one of them cannot be read, after a sentence on standard\n"
+         "error that says why; then there is no list.\n";
+}
+
 std::string help_about(std::string_view subcommand) {
   if (subcommand == "run") return run_help();
   if (subcommand == "dump") return dump_help();
   if (subcommand == "show") return show_help();
+  if (subcommand == "baseline") return baseline_help();
+  if (subcommand == "graph") return graph_help();
   return "";
 }
 

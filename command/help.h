@@ -10,6 +10,8 @@ std::string general_help();
 std::string run_help();
 std::string dump_help();
 std::string show_help();
+std::string baseline_help();
+std::string graph_help();
 // The help of a subcommand by name; empty: there is no such one.
 std::string help_about(std::string_view subcommand);
 // The README's table of options.

@@ -4,6 +4,7 @@
 #include "command/name_offline.h"
 #include "command/output.h"
 #include "command/text_style.h"
+#include "detector/ledger_layout.h"
 #include "report/report_json.h"
 #include "report/report_reader.h"
 #include "report/report_text.h"
@@ -12,7 +13,8 @@ namespace impasse::command {
 
 std::optional<int> print_live_report(const ProcessView& process, const LedgerFile& ledger,
                                      const LiveReportWish& wish) {
-  Answer answer = ask_for_report(process, ledger, wish.running_stacks);
+  Answer answer =
+      ask_for_report(process, ledger, wish.running_stacks ? request_flag::kRunningStacks : 0);
   report::Report report;
   if (answer.problem.empty()) report = report::read_report(answer.json, answer.problem);
   if (!answer.problem.empty()) {

@@ -3,7 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include "command/baseline.h"
 #include "command/dump.h"
+#include "command/graph.h"
 #include "command/help.h"
 #include "command/output.h"
 #include "command/run.h"
@@ -13,7 +15,7 @@
 namespace impasse::command {
 namespace {
 
-constexpr std::string_view kSubcommands[] = {"run", "dump", "show", "help"};
+constexpr std::string_view kSubcommands[] = {"run", "dump", "show", "baseline", "graph", "help"};
 
 int unknown(std::string_view word) {
   const std::string_view nearest = nearest_name(word, kSubcommands);
@@ -37,6 +39,8 @@ int dispatch(char** arguments) {
   if (word == "run") return run(arguments);
   if (word == "dump") return dump(arguments);
   if (word == "show") return show(arguments);
+  if (word == "baseline") return baseline(arguments);
+  if (word == "graph") return graph(arguments);
   if (word == "help") return help(arguments);
   if (word == "--help" || word == "-h") return print(general_help());
   if (word == "--version") return print("impasse " IMPASSE_VERSION "\n");

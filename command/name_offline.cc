@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "report/frames.h"
 #include "symbolize/debug_files.h"
 
 namespace impasse::command {
@@ -17,12 +18,7 @@ class Namer {
       : report_(report), files_(modules, debug_dirs) {}
 
   void name_all() {
-    for (report::Thread& thread : report_.threads) {
-      for (symbolize::Frame& frame : thread.stack.frames) name(frame);
-      for (report::Hold& hold : thread.holds) name(hold.site);
-      if (thread.wait) name(thread.wait->site);
-      name(thread.entry);
-    }
+    report::for_each_frame(report_, [this](symbolize::Frame& frame) { name(frame); });
     for (report::Lock& lock : report_.locks) name(lock);
     for (const std::string& complaint : files_.complaints()) report_.notes.push_back(complaint);
   }

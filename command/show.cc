@@ -15,16 +15,19 @@
 #include "report/report_json.h"
 #include "report/report_reader.h"
 #include "report/report_text.h"
+#include "report/suppression_for.h"
 #include "report/words.h"
 
 namespace impasse::command {
 namespace {
 
 constexpr std::size_t kLargestReport = std::size_t{256} << 20;
-constexpr std::string_view kFlags[] = {"--json", "--raw", "--colour", "--debug-dir", "--help"};
+constexpr std::string_view kFlags[] = {"--json",   "--suppression", "--raw",
+                                       "--colour", "--debug-dir",   "--help"};
 
 struct Wish {
   bool json = false;
+  bool suppression = false;
   bool raw = false;
   std::string_view colour = "auto";
   std::vector<std::string> debug_dirs;
@@ -53,12 +56,22 @@ int fail_to_read(const std::string& path, int error) {
   return fail("cannot read " + path + ": " + std::strerror(error));
 }
 
+int show_suppression(const std::string& path, const report::Report& report) {
+  const std::string rule = report::suppression_for(report);
+  if (!rule.empty()) return print(rule);
+  if (report.finding.kind == FindingKind::kDump) {
+    return fail(path + " is a dump: nothing was found, so there is nothing to suppress");
+  }
+  return fail(path + " has neither names of functions nor a fingerprint that a rule could name");
+}
+
 int show_json_form(const std::string& path, const std::string& bytes, const Wish& wish) {
   if (bytes.size() >= kLargestReport) return fail(path + " is larger than any report is");
   std::string problem;
   report::Report report = report::read_report(bytes, problem);
   if (!problem.empty()) return fail(path + " is no report: " + problem);
   if (!wish.raw) name_offline(report, wish.debug_dirs);
+  if (wish.suppression) return show_suppression(path, report);
   return print(wish.json ? report::report_json(report)
                          : report::report_text(report, text_style(wish.colour)));
 }
@@ -70,7 +83,8 @@ int show_file(const std::string& path, const Wish& wish) {
     if (json.error == 0) return show_json_form(beside, json.text, wish);
     const FileText text = read_file(path, kLargestReport);
     if (text.error != 0) return fail_to_read(path, text.error);
-    if (!wish.json && wish.debug_dirs.empty()) return print(harmless(text.text));
+    if (!wish.json && !wish.suppression && wish.debug_dirs.empty())
+      return print(harmless(text.text));
     return fail("only the text form is there; its JSON form, " + beside +
                 ", cannot be read: " + std::strerror(json.error));
   }
@@ -95,6 +109,8 @@ bool take_flag(std::string_view flag, char**& rest, Wish& wish, int& status) {
   constexpr std::string_view kDirectory = "--debug-dir=";
   if (flag == "--json") {
     wish.json = true;
+  } else if (flag == "--suppression") {
+    wish.suppression = true;
   } else if (flag == "--raw") {
     wish.raw = true;
   } else if (flag.starts_with(kColour)) {
@@ -137,6 +153,7 @@ int show(char** arguments) {
     }
   }
   if (wish.files.empty()) return fail("impasse show needs a report: impasse show [--json] FILE...");
+  if (wish.json && wish.suppression) return fail("--json and --suppression do not go together");
   for (std::size_t i = 0; i < wish.files.size(); ++i) {
     if (i != 0 && !wish.json && print("\n") != kOk) return kFailed;
     status = std::max(status, show_file(wish.files[i], wish));

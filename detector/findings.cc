@@ -48,8 +48,10 @@ void remember_waits(Finding& finding, const Verdict& verdict) {
 
 // A circle may be met beginning with any of its threads.
 void put_in_order(Verdict& verdict) {
-  std::sort(verdict.marks.begin(), verdict.marks.end(),
-            [](const Mark& a, const Mark& b) { return a.tid < b.tid; });
+  for (auto* marks : {&verdict.marks, &verdict.held}) {
+    std::sort(marks->begin(), marks->end(),
+              [](const Mark& a, const Mark& b) { return a.tid < b.tid; });
+  }
 }
 
 }  // namespace
@@ -61,7 +63,7 @@ bool Findings::was_there(const Verdict& verdict) const {
     if (verdict.kind == FindingKind::kLongWait) {
       return before.root_lock == verdict.root_lock || before.marks == verdict.marks;
     }
-    return before.marks == verdict.marks &&
+    return before.marks == verdict.marks && before.held == verdict.held &&
            (before.root_lock == verdict.root_lock || verdict.kind == FindingKind::kDeadlock);
   });
 }
@@ -101,7 +103,7 @@ void Findings::watch_hands(const Snapshot& snapshot, const WaitGraph& graph) {
         ++hands.changes;
       }
       hands.holder_tid = tid;
-      const bool waits_itself = graph.before(blocker->thread) != nullptr;
+      const bool waits_itself = graph.before(blocker->thread) != nullptr && !blocker->above_wait;
       if (!waits_itself && suspects_.size() < kMostSuspects &&
           graph.waited_ns(obstacle.waiters.front()) >= kSuspiciousNs) {
         suspects_.push_back(tid);
@@ -119,8 +121,8 @@ void Findings::forget_one() {
   told_.erase(old == told_.end() ? told_.begin() : old);
 }
 
-std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe) {
-  const WaitGraph graph(snapshot, probe);
+std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep) {
+  const WaitGraph graph(snapshot, probe, sleep);
   watch_hands(snapshot, graph);
   last_ = std::move(now_);
   now_ = judge(snapshot, graph, thresholds_);

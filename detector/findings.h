@@ -44,7 +44,7 @@ class Findings {
   explicit Findings(const Thresholds& thresholds) : thresholds_(thresholds) {}
 
   // One look. What is to be told now; valid until the next look.
-  std::vector<Telling> look(const Snapshot& snapshot, LockProbe probe);
+  std::vector<Telling> look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep = nullptr);
   // Telling failed, or the facts had changed meanwhile: try again at the next look.
   void not_told(std::uint32_t finding);
 

@@ -24,6 +24,7 @@ Plan plan(const Geometry& g) {
       {0, sizeof(LockRecord), g.locks},   {0, sizeof(std::uint64_t), places},
       {0, sizeof(std::uint64_t), places}, {0, sizeof(Departure), g.departures},
       {0, kPage, g.deep_bytes / kPage},   {0, sizeof(Incident), g.incidents},
+      {0, sizeof(RawSight), g.sights},    {0, sizeof(RawLife), g.lives},
   };
   Plan result{};
   std::uint64_t offset = kPage;  // the header's
@@ -134,6 +135,12 @@ void Ledger::release_slot(ThreadSlot& slot) {
   zero(slot.contended);
   zero(slot.entry);
   zero(slot.argument);
+  zero(slot.number);
+  zero(slot.maker);
+  zero(slot.born);
+  zero(slot.stack_low);
+  zero(slot.stack_high);
+  zero(slot.lowest_stack_lock);
   if (slot.seen_dirty.load(std::memory_order_relaxed) != 0) {
     for (auto& order : slot.seen) zero(order);
     zero(slot.seen_dirty);

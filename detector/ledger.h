@@ -13,6 +13,7 @@
 #include "detector/growth.h"
 #include "detector/ledger_layout.h"
 #include "detector/levelled_set.h"
+#include "detector/order_sight.h"
 #include "detector/seen_set.h"
 
 namespace impasse {
@@ -25,10 +26,14 @@ struct Geometry {
   std::uint64_t departures;
   std::uint64_t deep_bytes;
   std::uint64_t incidents;
+  std::uint64_t sights;
+  std::uint64_t lives;  // a power of two
 };
-inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5, 4'096, std::uint64_t{256} << 20, 64};
+inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,    4'096, std::uint64_t{256} << 20,
+                                        64,     256,       4'096};
 // Where address space is short (ulimit -v).
-inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4, 256, std::uint64_t{8} << 20, 16};
+inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,  256, std::uint64_t{8} << 20,
+                                         16,    32,     512};
 
 struct ProcessFacts {
   std::uint32_t pid;
@@ -66,6 +71,17 @@ class Ledger {
   void leave_tid(std::uint32_t tid);
   ThreadSlot* find_tid(std::uint32_t tid) const;
 
+  // The main thread's number is 1, whenever it is met.
+  static constexpr ThreadNumber kMainThread = 1;
+  ThreadNumber next_thread_number() {
+    return static_cast<ThreadNumber>(
+        header_->threads_counted.fetch_add(1, std::memory_order_relaxed) + 1 + kMainThread);
+  }
+  // One sequence for births, joins, ends and sights of all threads.
+  std::uint64_t next_moment() {
+    return header_->moments.fetch_add(1, std::memory_order_acq_rel) + 1;
+  }
+
   // ---- memory for tables of deep holds: 2^size_class pages
   void* claim_pages(unsigned size_class);
   void release_pages(void* pages, unsigned size_class);
@@ -87,6 +103,14 @@ class Ledger {
     return *at<Incident>(header_->region[kIncidents].offset + number * sizeof(Incident));
   }
   std::uint64_t incident_capacity() const { return header_->region[kIncidents].capacity; }
+  RawSight& sight(std::uint64_t number) const {
+    return *at<RawSight>(header_->region[kSights].offset + number * sizeof(RawSight));
+  }
+  std::uint64_t sight_capacity() const { return header_->region[kSights].capacity; }
+  RawLife& life(std::uint64_t number) const {
+    return *at<RawLife>(header_->region[kLives].offset + number * sizeof(RawLife));
+  }
+  std::uint64_t life_capacity() const { return header_->region[kLives].capacity; }
   const Growth& growth() const { return growth_; }
 
  private:

@@ -26,7 +26,7 @@
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 2;
+inline constexpr std::uint32_t kLedgerVersion = 3;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
@@ -94,6 +94,13 @@ struct alignas(kPage) ThreadSlot {
   std::atomic<std::uint64_t>
       name[kNameBytes / 8];  // text, 0-terminated; written by the setname call or the watchdog
   std::atomic<std::uint32_t> name_known;
+  std::atomic<std::uint32_t> number;      // a ThreadNumber; 0: not known. The creator writes these:
+  std::atomic<std::uint32_t> maker;       // the creator's ThreadNumber
+  std::atomic<std::uint64_t> born;        // moment, drawn before the thread was made
+  std::atomic<std::uint64_t> stack_low;   // the thread's stack; 0: not known
+  std::atomic<std::uint64_t> stack_high;  // the first address above it
+  // The lowest lock on this stack that this thread has told of; 0: none.
+  std::atomic<std::uint64_t> lowest_stack_lock;
 
   alignas(64) Hold holds[kInlineHolds];
 
@@ -108,7 +115,7 @@ inline constexpr std::size_t kSlotStride = 4 * kPage;  // the fourth page is kep
 struct alignas(64) LockRecord {
   std::atomic<std::uint64_t> address;     // 0: free
   std::atomic<std::uint32_t> generation;  // lives that this record has told of; odd while one lasts
-  std::atomic<std::uint32_t> traits;      // a LockKind
+  std::atomic<std::uint32_t> traits;      // a LockKind | lock_trait
   std::atomic<std::uint64_t> first_site;  // where it first mattered
   std::atomic<std::uint64_t> contended;   // waits for it, all threads
   std::atomic<std::uint64_t> waited_ns;   // in those of them that lasted a tick or more, and ended
@@ -117,6 +124,13 @@ struct alignas(64) LockRecord {
   std::atomic<std::uint64_t> reserved;
 };
 static_assert(sizeof(LockRecord) == 64);
+
+// Bits of LockRecord::traits beside the kind.
+namespace lock_trait {
+inline constexpr std::uint32_t kKindMask = 0xff;
+inline constexpr std::uint32_t kPrefersWriters = 0x100;  // a waiting writer keeps new readers out
+inline constexpr std::uint32_t kAsked = 0x200;           // the lock was asked whether it does
+}  // namespace lock_trait
 
 // A hold whose holder is gone.
 struct alignas(64) Departure {
@@ -163,6 +177,60 @@ static_assert(sizeof(Incident) == 4 * kPage);
 
 enum IncidentStage : std::uint32_t { kIncidentFree, kIncidentBeingWritten, kIncidentTold };
 
+// A lock in a sight: the life that it is in, and how this thread came by it.
+struct RawSightedLock {
+  std::uint64_t address;
+  std::uint32_t record;      // number of its LockRecord
+  std::uint32_t generation;  // of that record then; odd
+  std::uint64_t site;        // as Hold::site, without the phase
+  std::uint64_t stamp;       // as Hold::stamp
+  std::uint64_t birth;       // where the lock first mattered
+  std::uint64_t marks;       // sight_mark
+};
+static_assert(sizeof(RawSightedLock) == 48);
+
+namespace sight_mark {
+inline constexpr std::uint64_t kPrefersWriters = 1;
+inline constexpr std::uint64_t kOnStack = 2;  // of the thread that tells
+}  // namespace sight_mark
+
+// A lock was taken, or is about to be, by a thread that holds others: told by that thread, with a
+// copy of its stack, since it goes on.
+inline constexpr std::size_t kSightStackBytes = std::size_t{12} << 10;
+struct alignas(kPage) RawSight {
+  std::atomic<std::uint32_t> stage;      // a SightStage
+  std::atomic<std::uint32_t> next_free;  // for the list of free ones
+  std::uint32_t thread;                  // a ThreadNumber
+  std::uint32_t tid;
+  std::uint32_t again;  // the mutex of a condition wait, to be taken again
+  std::uint32_t held_count;
+  std::uint64_t moment;
+  std::uint64_t when_ns;  // CLOCK_MONOTONIC
+  std::uint64_t path;     // of `held` and then `wanted`; as in Hold
+  RawSightedLock wanted;
+  RawSightedLock held[kInlineHolds];  // oldest first
+  std::uint64_t registers[kSavedRegisters];
+  std::uint64_t stack_start;  // address of the first copied byte
+  std::uint64_t stack_bytes;
+  std::uint8_t stack[kSightStackBytes];
+};
+static_assert(sizeof(RawSight) == 4 * kPage);
+
+enum SightStage : std::uint32_t { kSightFree, kSightBeingWritten, kSightTold };
+
+// A thread began, was waited for, ended. Which of them use a record in turn: the first has turn 0
+// while it may be written and 1 when it is whole, the one after it in the same place 2 and 3, …
+struct RawLife {
+  std::atomic<std::uint64_t> turn;
+  std::uint64_t moment;
+  std::uint64_t handle;  // pthread_t
+  std::uint32_t thread;  // a ThreadNumber
+  std::uint32_t other;   // likewise
+  std::uint64_t kind;    // a LifeEvent::Kind
+  std::uint64_t reserved[3];
+};
+static_assert(sizeof(RawLife) == 64);
+
 enum Counter : unsigned {
 #define IMPASSE_COUNTER(name, text) k_##name,
 #include "detector/counters.def"
@@ -181,10 +249,12 @@ enum RegionName : unsigned {
   kTids,         // u64: tid << 32 | slot number + 1
   kLocks,        // LockRecord
   kLockIndex,    // u64 places of a LevelledSet: hash tag << 32 | record number + 1
-  kKnownOrders,  // u64 places of a SeenSet: order hashes
+  kKnownOrders,  // u64 places of a SeenSet: order hashes with their threads
   kDepartures,   // Departure
   kDeepHolds,    // pages for tables of DeepHold
   kIncidents,    // Incident
+  kSights,       // RawSight
+  kLives,        // RawLife; the capacity is a power of two
   kRegions
 };
 
@@ -219,7 +289,16 @@ struct LedgerHeader {
   std::atomic<std::uint64_t> deep_used;        // bytes ever carved
   std::atomic<std::uint64_t> lock_index_levels;
   std::atomic<std::uint64_t> known_orders_levels;
+  std::atomic<std::uint64_t> sights_used;      // places ever used
+  std::atomic<std::uint64_t> lives_open;       // places whose memory was taken into use
+  std::atomic<std::uint64_t> threads_counted;  // ThreadNumbers given out beyond the main thread's
   std::atomic<std::uint64_t> deep_free[32];  // per size class: change count << 32 | page number + 1
+  alignas(64) std::atomic<std::uint64_t> moments;  // the last that was drawn
+  alignas(64) std::atomic<std::uint64_t> free_sight;
+  std::atomic<std::uint64_t> sights_taken;            // places that are not free now
+  std::atomic<std::uint64_t> sights_hurried;          // our own thread was asked to come soon
+  alignas(64) std::atomic<std::uint64_t> lives_told;  // places given out for writing, ever
+  std::atomic<std::uint64_t> lives_heard;             // read by our own thread, ever
   alignas(64) std::atomic<std::uint64_t> counters[64];
 
   // Written by our own thread, and by `impasse dump` from outside.
@@ -232,6 +311,7 @@ struct LedgerHeader {
 
 namespace request_flag {
 inline constexpr std::uint64_t kRunningStacks = 1;
+inline constexpr std::uint64_t kOrders = 2;  // not the threads: the orders of its locks
 }  // namespace request_flag
 static_assert(sizeof(LedgerHeader) <= kPage);
 static_assert(kCounters <= 64);

@@ -115,6 +115,8 @@ bool Reader::check_regions() {
       {"departed holds", sizeof(Departure), kMostDepartures, false},
       {"deep holds", kPage, kMostLedgerBytes / kPage, false},
       {"incidents", sizeof(Incident), kMostIncidents, false},
+      {"sights of orders", sizeof(RawSight), kMostSights, false},
+      {"lives of threads", sizeof(RawLife), kMostLives, true},
   };
   if (header_.total_bytes > kMostLedgerBytes)
     return fail("damaged: it claims to be larger than any ledger is");
@@ -258,7 +260,7 @@ bool Reader::read_locks() {
       lock.address = word(record, offsetof(LockRecord, address));
       lock.generation = half(record, offsetof(LockRecord, generation));
       if (lock.address == 0 || (lock.generation & 1) == 0) continue;
-      const std::uint32_t kind = half(record, offsetof(LockRecord, traits));
+      const std::uint32_t kind = half(record, offsetof(LockRecord, traits)) & lock_trait::kKindMask;
       if (kind > static_cast<std::uint32_t>(LockKind::kSpin)) {
         ++snapshot_.senseless;
         continue;

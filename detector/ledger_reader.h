@@ -31,6 +31,8 @@ inline constexpr std::uint64_t kMostSlots = 1u << 17;
 inline constexpr std::uint64_t kMostLocks = 1u << 22;
 inline constexpr std::uint64_t kMostDepartures = 1u << 17;
 inline constexpr std::uint64_t kMostIncidents = 1u << 12;
+inline constexpr std::uint64_t kMostSights = 1u << 12;
+inline constexpr std::uint64_t kMostLives = 1u << 16;
 inline constexpr std::uint64_t kMostLedgerBytes = std::uint64_t{1} << 36;
 // More than a snapshot keeps; what is left out is counted in it.
 inline constexpr std::size_t kMostHoldsKept = 1u << 20;

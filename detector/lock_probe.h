@@ -1,4 +1,5 @@
-// What a lock says about itself. The detector knows no lock's type: whoever does hands this to it.
+// What a lock says about itself, and what the kernel says about who waits for it. The detector
+// knows no lock's type and reads no file: whoever does hands these to it.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,6 @@
 
 namespace impasse {
 
-// What a lock says about itself. The detector knows no lock's type: this is handed to it.
 struct LockState {
   bool readable = false;         // false: its memory is gone, or not known; nothing below counts
   std::uint32_t owner = 0;       // tid of the holder of a mutex or of the writer; 0: none
@@ -18,5 +18,13 @@ struct LockState {
   bool recursive = false;
 };
 using LockProbe = LockState (*)(std::uint64_t lock, LockKind kind);
+
+// Where a thread is, that is said to wait for a lock or for another thread's end.
+enum class Sleep : std::uint8_t {
+  kUnknown,
+  kThere,      // asleep in the kernel, on a word of what it waits for
+  kElsewhere,  // awake, or asleep in another call: in a signal handler, or its wait is over
+};
+using SleepProbe = Sleep (*)(std::uint32_t tid, WaitKind kind, std::uint64_t object);
 
 }  // namespace impasse

@@ -21,6 +21,10 @@ class LockTable {
   // (counted).
   LockRecord* matters(std::uint64_t address, LockKind kind, std::uint64_t site);
 
+  std::uint32_t number_of(const LockRecord& record) const {
+    return static_cast<std::uint32_t>(&record - &ledger_.lock_record(0));
+  }
+
   // The lock at this address is no more. Cheap for one that never mattered.
   void end(std::uint64_t address);
   // No lock in [start, start + bytes) is any more.

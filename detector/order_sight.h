@@ -34,6 +34,7 @@ struct SightedLock {
   bool tried = false;            // by a try function
   bool timed = false;            // by a function with a time limit
   bool prefers_writers = false;  // a waiting writer keeps new readers of this lock out
+  bool on_stack = false;         // it lies on the stack of the thread that told
   std::uint64_t site = 0;        // program counter of the call
   std::uint64_t birth = 0;       // where the lock was born: its init call's or its first use's site
   std::uint32_t stack_low = 0;   // low half of the stack pointer there; 0: not known
@@ -49,6 +50,7 @@ struct OrderSight {
   std::uint32_t tid = 0;
   std::uint64_t moment = 0;
   std::uint64_t when_ns = 0;  // CLOCK_MONOTONIC
+  std::uint64_t path = 0;     // names it in the set of known orders, together with the thread
   SightedLock wanted;
   std::vector<SightedLock> held;  // oldest first
   std::uint32_t stack = 0;        // the thread's stack then: number in the depot; 0: none

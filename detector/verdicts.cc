@@ -2,17 +2,25 @@
 
 #include <algorithm>
 #include <deque>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace impasse {
 namespace {
 
 constexpr std::uint64_t kExitGraceNs = 1'000'000'000;
 constexpr std::size_t kMostAlong = 64;
-constexpr std::size_t kMostVerdicts = 64;  // of one look: nobody reads more
+// What one look keeps: enough for each trouble that differs, however many are alike.
+constexpr std::size_t kMostVerdicts = 1'024;
+constexpr std::size_t kMostAlike = 16;  // at the same places
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   hash = (hash ^ value) * 0x9e37'79b9'7f4a'7c15;
   return hash ^ (hash >> 29);
+}
+
+bool is_stuck(const Blocker& blocker) {
+  return blocker.thread != kNoOne && !blocker.above_wait;
 }
 
 class Judgement {
@@ -46,6 +54,7 @@ class Judgement {
   void follow(std::uint32_t waiter, Verdict& verdict) const;
   void add_crowd(Verdict& verdict, const std::vector<std::uint32_t>& roots);
   void finish(Verdict&& verdict, const std::vector<std::uint32_t>& roots);
+  bool full() const { return verdicts_.size() >= kMostVerdicts; }
   void measure(Verdict& verdict, std::uint32_t thread) const;
   VerdictLink link(std::uint32_t waiter, const Obstacle& obstacle, const Blocker& blocker) const {
     return {waiter, blocker.departure != kNoOne ? blocker.departure : blocker.thread, obstacle.lock,
@@ -57,6 +66,7 @@ class Judgement {
   const WaitGraph& graph_;
   std::vector<bool> explained_;  // by thread: its wait belongs to a verdict
   std::vector<Verdict> verdicts_;
+  std::unordered_map<std::uint64_t, std::size_t> alike_;  // by sites
 };
 
 void Judgement::measure(Verdict& verdict, std::uint32_t thread) const {
@@ -90,10 +100,12 @@ void Judgement::finish(Verdict&& verdict, const std::vector<std::uint32_t>& root
     explained_[one.waiter] = true;
     measure(verdict, one.waiter);
     const auto& wait = graph_.wait(one.waiter);
-    verdict.marks.push_back({snapshot_.threads[one.waiter].tid, wait->mark});
+    const ThreadFact& thread = snapshot_.threads[one.waiter];
+    verdict.marks.push_back({thread.tid, wait->mark});
+    if (graph_.was_looked_at(one.waiter)) verdict.held.push_back({thread.tid, thread.state});
     // Summed: the same circle may be met beginning with any of its threads.
     std::uint64_t site = mix(1, wait->site);
-    for (const HoldFact& hold : snapshot_.threads[one.waiter].holds) {
+    for (const HoldFact& hold : thread.holds) {
       if (hold.lock == wanted && hold.phase == hold_phase::kHeld) site = mix(site, hold.site);
     }
     wanted = one.lock;
@@ -108,15 +120,17 @@ void Judgement::finish(Verdict&& verdict, const std::vector<std::uint32_t>& root
       verdict.along.push_back({snapshot_.threads[one.waiter].tid, graph_.wait(one.waiter)->mark});
     }
   }
-  verdicts_.push_back(std::move(verdict));
+  if (++alike_[verdict.sites] <= kMostAlike) verdicts_.push_back(std::move(verdict));
 }
 
 void Judgement::waits_for_oneself() {
-  for (std::uint32_t i = 0; i < snapshot_.threads.size() && verdicts_.size() < kMostVerdicts; ++i) {
+  for (std::uint32_t i = 0; i < snapshot_.threads.size() && !full(); ++i) {
     if (!waits_for_good(i)) continue;
     const Obstacle& obstacle = *graph_.before(i);
     for (const Blocker& blocker : obstacle.blockers) {
-      if (blocker.thread != i || blocker.reason != LinkReason::kHolder) continue;
+      if (blocker.thread != i || blocker.reason != LinkReason::kHolder || blocker.above_wait) {
+        continue;
+      }
       Verdict verdict;
       verdict.kind = FindingKind::kSelfDeadlock;
       verdict.root = i;
@@ -139,7 +153,7 @@ std::vector<bool> Judgement::in_or_before_circles() const {
     if (!waits_for_good(i) || explained_[i]) continue;
     left[i] = true;
     for (const Blocker& b : graph_.before(i)->blockers) {
-      if (b.thread != kNoOne && waits_for_good(b.thread) && !explained_[b.thread]) ++reasons[i];
+      if (is_stuck(b) && waits_for_good(b.thread) && !explained_[b.thread]) ++reasons[i];
     }
     if (reasons[i] == 0) free.push_back(i);
   }
@@ -167,7 +181,7 @@ std::vector<VerdictLink> Judgement::shortest_circle(std::uint32_t from) const {
     next.pop_front();
     if (!waits_for_good(waiter)) continue;
     for (const Blocker& b : graph_.before(waiter)->blockers) {
-      if (b.thread == kNoOne) continue;
+      if (!is_stuck(b)) continue;
       if (b.thread == from) {
         last = waiter;
         break;
@@ -183,8 +197,9 @@ std::vector<VerdictLink> Judgement::shortest_circle(std::uint32_t from) const {
   std::uint32_t blocker = from;
   for (std::uint32_t waiter = last;; waiter = came_from[waiter]) {
     const Obstacle& obstacle = *graph_.before(waiter);
-    const auto way = std::find_if(obstacle.blockers.begin(), obstacle.blockers.end(),
-                                  [blocker](const Blocker& b) { return b.thread == blocker; });
+    const auto way =
+        std::find_if(obstacle.blockers.begin(), obstacle.blockers.end(),
+                     [blocker](const Blocker& b) { return b.thread == blocker && is_stuck(b); });
     circle.push_back(link(waiter, obstacle, *way));
     if (waiter == from) break;
     blocker = waiter;
@@ -194,18 +209,17 @@ std::vector<VerdictLink> Judgement::shortest_circle(std::uint32_t from) const {
 }
 
 void Judgement::circles() {
-  while (verdicts_.size() < kMostVerdicts) {
-    const std::vector<bool> left = in_or_before_circles();
-    const auto any = std::find(left.begin(), left.end(), true);
-    if (any == left.end()) return;
+  const std::vector<bool> left = in_or_before_circles();
+  // Whoever waits behind a circle is in its crowd: those that are not, are as before.
+  for (std::uint32_t i = 0; i < left.size() && !full(); ++i) {
+    if (!left[i] || explained_[i]) continue;
     // Along the waits of those that are left one must meet somebody twice.
-    auto at = static_cast<std::uint32_t>(any - left.begin());
-    std::vector<bool> passed(left.size(), false);
-    while (!passed[at]) {
-      passed[at] = true;
+    std::uint32_t at = i;
+    std::unordered_set<std::uint32_t> passed;
+    while (passed.insert(at).second) {
       const auto& blockers = graph_.before(at)->blockers;
-      const auto on = std::find_if(blockers.begin(), blockers.end(), [&left](const Blocker& b) {
-        return b.thread != kNoOne && left[b.thread];
+      const auto on = std::find_if(blockers.begin(), blockers.end(), [&](const Blocker& b) {
+        return is_stuck(b) && left[b.thread] && !explained_[b.thread];
       });
       if (on == blockers.end()) return;  // cannot be: it would have been taken away
       at = on->thread;
@@ -213,7 +227,7 @@ void Judgement::circles() {
     Verdict verdict;
     verdict.kind = FindingKind::kDeadlock;
     verdict.cycle = shortest_circle(at);
-    if (verdict.cycle.empty()) return;
+    if (verdict.cycle.empty()) return;  // nor that
     verdict.root = at;
     verdict.root_lock = verdict.cycle.front().lock;
     std::vector<std::uint32_t> roots;
@@ -224,7 +238,7 @@ void Judgement::circles() {
 
 void Judgement::waits_for_the_gone() {
   for (const Obstacle& obstacle : graph_.obstacles()) {
-    if (obstacle.state.robust || verdicts_.size() >= kMostVerdicts) continue;
+    if (obstacle.state.robust || full()) continue;
     const auto gone = std::find_if(obstacle.blockers.begin(), obstacle.blockers.end(),
                                    [](const Blocker& b) { return b.departure != kNoOne; });
     if (gone == obstacle.blockers.end()) continue;
@@ -259,7 +273,7 @@ void Judgement::follow(std::uint32_t waiter, Verdict& verdict) const {
     verdict.root = blocker == nullptr ? kNoOne : blocker->thread;
     verdict.gone_root = blocker == nullptr ? kNoOne : blocker->departure;
     if (blocker != nullptr && obstacle->lock != 0) verdict.sites = mix(11, blocker->site);
-    if (verdict.root == kNoOne || passed[verdict.root]) return;
+    if (verdict.root == kNoOne || passed[verdict.root] || blocker->above_wait) return;
     at = verdict.root;
   }
 }
@@ -277,7 +291,7 @@ void Judgement::long_waits() {
   });
   for (const std::uint32_t i : late) {
     if (explained_[i]) continue;
-    if (verdicts_.size() >= kMostVerdicts) return;
+    if (full()) return;
     Verdict verdict;
     verdict.kind = FindingKind::kLongWait;
     follow(i, verdict);
@@ -309,8 +323,9 @@ std::vector<Verdict> judge(const Snapshot& snapshot, const WaitGraph& graph,
 }
 
 void judge_exits(const Snapshot& snapshot, LockProbe probe, std::vector<Verdict>& verdicts) {
-  for (std::uint32_t i = 0; i < snapshot.departures.size() && verdicts.size() < kMostVerdicts;
-       ++i) {
+  std::unordered_map<std::uint64_t, std::size_t> alike;
+  const std::size_t most = verdicts.size() + kMostVerdicts;
+  for (std::uint32_t i = 0; i < snapshot.departures.size() && verdicts.size() < most; ++i) {
     const DepartureFact& gone = snapshot.departures[i];
     const std::uint64_t lock = gone.hold.lock;
     // Readers are not known to libc by name: what cannot be checked is not said.
@@ -321,6 +336,7 @@ void judge_exits(const Snapshot& snapshot, LockProbe probe, std::vector<Verdict>
                     [lock](const Verdict& v) { return v.root_lock == lock; })) {
       continue;
     }
+    if (alike[gone.hold.site] >= kMostAlike) continue;
     const LockState state = probe(lock, gone.hold.kind);
     if (!state.readable || state.robust || state.owner != gone.tid) continue;
     Verdict verdict;
@@ -329,6 +345,7 @@ void judge_exits(const Snapshot& snapshot, LockProbe probe, std::vector<Verdict>
     verdict.root_lock = lock;
     verdict.sites = mix(13, gone.hold.site);
     verdict.marks.push_back({gone.tid, gone.when_ns});
+    ++alike[gone.hold.site];
     verdicts.push_back(std::move(verdict));
   }
 }

@@ -37,8 +37,11 @@ struct Verdict {
   std::uint64_t root_lock = 0;
   std::uint64_t longest_ns = 0;  // the longest wait in it, on the watchdog's clock
   std::vector<Mark> marks;       // of the waits that it stands on
-  std::vector<Mark> along;       // of a long wait: some of the crowd's
-  std::uint64_t sites = 0;       // hash of the call sites that make it: the same for a recurrence
+  // Of the threads among them that were looked at: in two looks with these the same they had the
+  // same locks all the time, while they were asleep.
+  std::vector<Mark> held;
+  std::vector<Mark> along;  // of a long wait: some of the crowd's
+  std::uint64_t sites = 0;  // hash of the call sites that make it: the same for a recurrence
 };
 
 struct Thresholds {

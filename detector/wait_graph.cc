@@ -7,6 +7,8 @@ namespace {
 
 // A lock asked for a moment ago is being taken, not waited for.
 constexpr std::uint64_t kLeastTicks = 1;
+// Each costs some 10 µs.
+constexpr unsigned kMostSleepsLookedAt = 256;
 
 LockKind kind_of(WaitKind kind) {
   switch (kind) {
@@ -34,16 +36,22 @@ const Blocker* main_blocker(const Obstacle& obstacle) {
   return best;
 }
 
-WaitGraph::WaitGraph(const Snapshot& snapshot, LockProbe probe)
+WaitGraph::WaitGraph(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep)
     : snapshot_(snapshot),
+      sleep_(sleep),
+      looks_left_(kMostSleepsLookedAt),
       holders_(snapshot),
       waits_(snapshot.threads.size()),
       before_(snapshot.threads.size(), kNoOne),
-      behind_(snapshot.threads.size()) {
+      behind_(snapshot.threads.size()),
+      looked_at_(snapshot.threads.size(), false) {
   for (std::uint32_t i = 0; i < snapshot.threads.size(); ++i) {
     const ThreadFact& thread = snapshot.threads[i];
     if (thread.life == ThreadLife::kStarting) continue;
-    by_tid_.emplace(thread.tid, i);
+    const auto [known, is_new] = by_tid_.emplace(thread.tid, i);
+    // The older one has ended unseen.
+    if (!is_new && snapshot.threads[known->second].started_ns < thread.started_ns)
+      known->second = i;
     by_handle_.emplace(thread.thread, i);
   }
   for (std::uint32_t i = 0; i < snapshot.threads.size(); ++i) {
@@ -64,7 +72,8 @@ WaitGraph::WaitGraph(const Snapshot& snapshot, LockProbe probe)
   }
   for (std::uint32_t o = 0; o < obstacles_.size(); ++o) {
     for (const Blocker& blocker : obstacles_[o].blockers) {
-      if (blocker.thread != kNoOne) behind_[blocker.thread].push_back(o);
+      if (blocker.thread == kNoOne || blocker.above_wait) continue;
+      behind_[blocker.thread].push_back(o);
     }
   }
 }
@@ -101,7 +110,8 @@ std::uint32_t WaitGraph::obstacle_for(const CurrentWait& wait) {
 
 // libc has granted it, and the thread had no processor since to write that down: it waits no more.
 // Who truly waits for what is his own has a hold of it from before (also a signal handler, for what
-// the interrupted code was just about to have).
+// the interrupted code was just about to have), or sleeps in the kernel: libc names an owner that
+// is up and about, and within one wait (its mark tells) nobody falls asleep again after that.
 void WaitGraph::let_in_the_owner(Obstacle& obstacle) {
   const auto owner = by_tid_.find(obstacle.state.owner);
   if (obstacle.state.owner == 0 || owner == by_tid_.end()) return;
@@ -113,9 +123,34 @@ void WaitGraph::let_in_the_owner(Obstacle& obstacle) {
     if (hold.phase == hold_phase::kHeld) return;
     if (hold.phase == hold_phase::kAcquiring && wait->intent == nullptr) return;
   }
+  // Of another process the number may be the same.
+  if (!obstacle.state.between_processes && sleep_of(thread) == Sleep::kThere) return;
   std::erase(obstacles_[before_[thread]].waiters, thread);
   before_[thread] = kNoOne;
   waits_[thread].reset();
+}
+
+// To be asked after the lock was.
+Sleep WaitGraph::sleep_of(std::uint32_t thread) {
+  const auto [place, is_new] = sleeps_.emplace(thread, Sleep::kUnknown);
+  if (is_new && sleep_ != nullptr && looks_left_ != 0) {
+    --looks_left_;
+    const CurrentWait& wait = *waits_[thread];
+    place->second = sleep_(snapshot_.threads[thread].tid, wait.kind, wait.object);
+  }
+  return place->second;
+}
+
+// Whoever waits takes no locks but in a signal handler. Times are written down by ticks: of the
+// same one the kernel is asked, where a thread that sleeps in its wait runs no handler.
+bool WaitGraph::taken_above_wait(std::uint32_t thread, const HoldFact& hold) {
+  if (before_[thread] == kNoOne) return false;
+  const std::uint64_t since = waits_[thread]->tick;
+  if (hold.tick == 0 || since == 0) return false;
+  const auto later = static_cast<std::int32_t>(hold.tick - static_cast<std::uint32_t>(since));
+  if (later != 0) return later > 0;
+  looked_at_[thread] = true;
+  return sleep_of(thread) == Sleep::kElsewhere;
 }
 
 void WaitGraph::find_blockers(Obstacle& obstacle, LockKind kind) {
@@ -165,8 +200,8 @@ void WaitGraph::block_by_owner(Obstacle& obstacle, LockKind kind) {
   const bool here = owner != by_tid_.end();
   if (here) {
     if (const HoldFact* const hold = hold_of(owner->second, obstacle.lock, kind)) {
-      obstacle.blockers.push_back(
-          {owner->second, kNoOne, LinkReason::kHolder, hold->tick, hold->site});
+      obstacle.blockers.push_back({owner->second, kNoOne, LinkReason::kHolder, hold->tick,
+                                   hold->site, taken_above_wait(owner->second, *hold)});
       return;
     }
   }
@@ -188,7 +223,8 @@ void WaitGraph::block_by_holds(Obstacle& obstacle, bool shared_too) {
         hold.kind == LockKind::kRwlock) {
       continue;
     }
-    obstacle.blockers.push_back({holder.thread, kNoOne, LinkReason::kHolder, hold.tick, hold.site});
+    obstacle.blockers.push_back({holder.thread, kNoOne, LinkReason::kHolder, hold.tick, hold.site,
+                                 taken_above_wait(holder.thread, hold)});
   }
 }
 

@@ -26,6 +26,9 @@ struct Blocker {
   LinkReason reason = LinkReason::kHolder;
   std::uint32_t since_tick = 0;  // of its hold; 0: not known
   std::uint64_t site = 0;        // where it took the lock; 0: not known
+  // It took the lock in a signal handler that runs on top of its own wait, and gives it back before
+  // it goes on waiting: it is not stuck with this one.
+  bool above_wait = false;
 };
 
 // A lock as those see it who wait for it in one mode.
@@ -42,20 +45,26 @@ const Blocker* main_blocker(const Obstacle& obstacle);
 
 class WaitGraph {
  public:
-  WaitGraph(const Snapshot& snapshot, LockProbe probe);
+  // `sleep` null: nobody is asked of whom the ledger alone cannot tell.
+  WaitGraph(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep = nullptr);
 
   const std::vector<Obstacle>& obstacles() const { return obstacles_; }
   const std::optional<CurrentWait>& wait(std::uint32_t thread) const { return waits_[thread]; }
   // What the thread waits for; null: for nothing that is in the graph.
   const Obstacle* before(std::uint32_t thread) const;
-  // The obstacles that this thread is a blocker of.
+  // The obstacles that this thread is a blocker of, and stuck with.
   const std::vector<std::uint32_t>& behind(std::uint32_t thread) const { return behind_[thread]; }
+  // Whether the ledger alone could not tell a hold of this thread from one of a signal handler on
+  // top of its wait: the thread was asleep in that wait when it was looked at.
+  bool was_looked_at(std::uint32_t thread) const { return looked_at_[thread]; }
   // How long it has waited on the watchdog's clock, which counts only time in which it ran.
   std::uint64_t waited_ns(std::uint32_t thread) const;
 
  private:
   std::uint32_t obstacle_for(const CurrentWait& wait);
   void let_in_the_owner(Obstacle& obstacle);
+  Sleep sleep_of(std::uint32_t thread);
+  bool taken_above_wait(std::uint32_t thread, const HoldFact& hold);
   void find_blockers(Obstacle& obstacle, LockKind kind);
   const HoldFact* hold_of(std::uint32_t thread, std::uint64_t lock, LockKind kind) const;
   std::uint64_t known_readers(std::uint64_t lock) const;
@@ -74,12 +83,16 @@ class WaitGraph {
   };
 
   const Snapshot& snapshot_;
+  const SleepProbe sleep_;
+  unsigned looks_left_;
   const HolderIndex holders_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_tid_;
   std::unordered_map<std::uint64_t, std::uint32_t> by_handle_;
   std::vector<std::optional<CurrentWait>> waits_;
   std::vector<std::uint32_t> before_;  // by thread: its obstacle, or kNoOne
   std::vector<std::vector<std::uint32_t>> behind_;
+  std::vector<bool> looked_at_;
+  std::unordered_map<std::uint32_t, Sleep> sleeps_;
   std::unordered_map<Key, std::uint32_t, KeyHash> index_;
   std::vector<Obstacle> obstacles_;
   std::vector<LockKind> kinds_;  // by obstacle

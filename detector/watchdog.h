@@ -7,6 +7,8 @@
 #include "detector/clock.h"
 #include "detector/findings.h"
 #include "detector/ledger.h"
+#include "detector/ledger_reader.h"
+#include "detector/retakes.h"
 
 namespace impasse {
 
@@ -17,6 +19,7 @@ struct ProcessProbe {
   bool (*name)(std::uint32_t tid, char (&text)[kNameBytes]);
   LockProbe lock;
   std::uint64_t (*monotonic_ns)();
+  SleepProbe sleep = nullptr;  // null: the ledger alone has to do
 };
 
 // Where findings go.
@@ -51,7 +54,11 @@ class Watchdog {
 
  private:
   void learn_names();
+  bool learn_name(ThreadSlot& slot);
   void reap(std::uint64_t now_ns);
+  void reap_twins(std::uint64_t now_ns);
+  void take_back(ThreadSlot& slot, std::uint32_t tid, std::uint64_t now_ns);
+  bool read_facts(LedgerReading& reading, std::uint64_t now_ns);
   void look_for_trouble(std::uint64_t now_ns);
   void collect_incidents();
 
@@ -59,10 +66,15 @@ class Watchdog {
   ProcessProbe probe_;
   FindingSink* sink_;
   RunningClock clock_;
+  Retakes retakes_;
   Findings findings_;
   std::uint64_t next_reap_ns_ = 0;
   std::uint64_t turns_ = 0;
   std::uint64_t next_slot_ = 0;  // where learn_names() goes on
+  bool names_known_ = false;     // of all threads, as long as these two stay as they were
+  std::uint64_t names_used_ = 0;
+  std::uint64_t names_handed_out_ = 0;
+  unsigned names_skipped_ = 0;
   std::uint64_t turned_ns_ = 0;
   std::uint64_t last_wait_ns_ = 0;
   bool soon_ = false;  // somebody began to wait lately

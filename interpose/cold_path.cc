@@ -28,28 +28,6 @@ ThreadSlot* find_holder(Ledger& ledger, std::uint64_t lock) {
 
 }  // namespace
 
-void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold) {
-  Ledger* const here = ledger();
-  HoldStack(slot, here).remember(path);
-  if (here == nullptr || here->known_orders().contains(path)) return;
-  const ErrnoKept errno_kept;
-  if (!here->known_orders().add(path)) {
-    here->count(k_orders_dropped);
-    return;
-  }
-  LockTable locks(*here);
-  locks.matters(hold.lock, static_cast<LockKind>(hold.traits & hold_trait::kKindMask), hold.site);
-  const std::uint64_t depth =
-      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
-  for (std::uint64_t i = 0; i < depth; ++i) {
-    const std::uint64_t site = slot.holds[i].site.load(std::memory_order_relaxed);
-    const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
-    if (const std::uint64_t lock = slot.holds[i].lock.load(std::memory_order_relaxed); lock != 0) {
-      locks.matters(lock, kind, site);
-    }
-  }
-}
-
 LockRecord* note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock,
                             std::uint64_t site) {
   slot.contended.store(slot.contended.load(std::memory_order_relaxed) + 1,

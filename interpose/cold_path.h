@@ -37,7 +37,8 @@ inline std::uint32_t tick_now() {
   return published_tick.value.load(std::memory_order_relaxed);
 }
 
-// A path not seen before by this thread: each lock on it matters from now on.
+// A path not seen before by this thread: each lock on it matters from now on, and the order is told
+// (order_notes.h). Where there is no room to tell, nothing is remembered: it comes here again.
 void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold);
 // The lock is about to be waited for; null: no room for its record.
 LockRecord* note_contention(ThreadSlot& slot, LockKind kind, std::uint64_t lock,

@@ -11,6 +11,9 @@ struct Companions {
   bool (*start)(Ledger& ledger) = nullptr;
   // The last thread of the program is about to end.
   void (*dismiss)() = nullptr;
+  // Much waits to be heard: the watchdog's next turn is to come now. May be called often, by any
+  // thread.
+  void (*wake)() = nullptr;
   // In a forked child there are none.
   void (*forget)() = nullptr;
 };

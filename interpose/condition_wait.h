@@ -2,6 +2,7 @@
 #pragma once
 
 #include "interpose/answer.h"
+#include "interpose/order_notes.h"
 
 namespace impasse {
 
@@ -33,6 +34,8 @@ template <auto& kReal, std::uint8_t kTraits, typename Condition, typename Mutex,
     slot = current_slot;
     if (slot == nullptr) return real::call(kReal)(condition, mutex, args...);
   }
+  if (depth_of(slot->state.load(std::memory_order_relaxed)) > 1)
+    note_order_again(*slot, address_of(mutex), from.pc, from.stack_pointer);
   const MutexGivenBack given_back(*slot, address_of(mutex));
   WaitScope wait(slot->wait, {WaitKind::kCondition, address_of(condition), address_of(mutex),
                               from.pc, kTraits, monotonic_ns(), tick_now()});

@@ -2,9 +2,11 @@
 // freed. What never held a lock that matters passes after one look at its pages.
 #include <dlfcn.h>
 #include <malloc.h>
+#include <sys/mman.h>
 
 #include "interpose/answer.h"
 #include "interpose/block_size.h"
+#include "interpose/loaded_locks.h"
 
 namespace impasse {
 namespace {
@@ -42,4 +44,26 @@ IMPASSE_ANSWER(void*, realloc, (void* p, std::size_t n)) {
 IMPASSE_ANSWER(int, munmap, (void* p, std::size_t n)) {
   memory_gone(address_of(static_cast<char*>(p)), n);
   return real::call(real::munmap)(p, n);
+}
+
+// Declared with `...` by libc; its callers pass what they have in the same registers.
+IMPASSE_ANSWER(void*, mremap, (void* p, std::size_t n, std::size_t m, int f, void* to)) {
+  void* const moved = real::call(real::mremap)(p, n, m, f, to);
+  const std::uint64_t start = address_of(static_cast<char*>(p));
+  if (moved == MAP_FAILED) return moved;
+  if (moved != p) {
+    memory_gone(start, n);
+    if ((f & MREMAP_FIXED) != 0) memory_gone(address_of(static_cast<char*>(moved)), m);
+  } else if (m < n) {
+    memory_gone(start + m, n - m);
+  }
+  return moved;
+}
+
+// The loader unmaps inside itself, not through us.
+IMPASSE_ANSWER(int, dlclose, (void* h)) {
+  LoadedLocks loaded;
+  const int answer = real::call(real::dlclose)(h);
+  loaded.end_unloaded();
+  return answer;
 }

@@ -1,35 +1,14 @@
 #include "interpose/misuse.h"
 
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include "detector/hold_stack.h"
 #include "detector/incidents.h"
 #include "interpose/current.h"
 #include "interpose/registers.h"
 #include "interpose/session.h"
+#include "interpose/stack_copy.h"
 
 namespace impasse {
 namespace {
-
-// Through the kernel: where the stack ends is not known here.
-std::uint64_t copy_stack(std::uint64_t start, std::uint8_t* to) {
-  constexpr std::uint64_t kPageMask = kPage - 1;
-  const std::uint64_t end = start + kIncidentStackBytes;
-  iovec from[kIncidentStackBytes / kPage + 2];
-  unsigned parts = 0;
-  for (std::uint64_t at = start; at < end;) {
-    const std::uint64_t next = (at | kPageMask) + 1 < end ? (at | kPageMask) + 1 : end;
-    from[parts++] = {reinterpret_cast<void*>(at), next - at};
-    at = next;
-  }
-  const iovec into{to, kIncidentStackBytes};
-  const long n = syscall(SYS_process_vm_readv, syscall(SYS_getpid), &into, 1, from, parts, 0);
-  return n < 0 ? 0 : static_cast<std::uint64_t>(n);
-}
-
-}  // namespace
 
 // The holder's facts are still there: it is this thread, or one whose lock was just taken away.
 void describe_hold(Ledger& ledger, const Misuse& misuse, Incident& incident) {
@@ -39,6 +18,8 @@ void describe_hold(Ledger& ledger, const Misuse& misuse, Incident& incident) {
   incident.held_site = hold == nullptr ? 0 : hold->site.load(std::memory_order_relaxed);
   incident.held_stamp = hold == nullptr ? 0 : hold->stamp.load(std::memory_order_relaxed);
 }
+
+}  // namespace
 
 // Not inlined: its frame is where the walk of the copied stack begins.
 [[gnu::noinline, gnu::cold]] void note_misuse(const Misuse& misuse) {
@@ -61,7 +42,8 @@ void describe_hold(Ledger& ledger, const Misuse& misuse, Incident& incident) {
   describe_hold(*here, misuse, *incident);
   IMPASSE_SAVE_REGISTERS(incident->registers);
   incident->stack_start = incident->registers[kRsp];
-  incident->stack_bytes = copy_stack(incident->stack_start, incident->stack);
+  incident->stack_bytes =
+      copy_own_stack(*current_slot, incident->stack_start, incident->stack, kIncidentStackBytes);
   Incidents::tell(*incident);
 }
 

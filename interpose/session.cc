@@ -24,6 +24,8 @@
 #include "interpose/companions.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
+#include "interpose/order_notes.h"
+#include "interpose/stack_copy.h"
 #include "interpose/thread_life.h"
 
 namespace impasse {
@@ -65,6 +67,11 @@ void move_facts(ThreadSlot& to, ThreadSlot& from) {
   for (unsigned i = 0; i < kNameBytes / 8; ++i)
     to.name[i].store(from.name[i], std::memory_order_relaxed);
   to.name_known.store(from.name_known, std::memory_order_relaxed);
+  // A child that was forked by another thread than the main one runs on that one's stack.
+  if (const std::uint64_t high = from.stack_high.load(std::memory_order_relaxed); high != 0) {
+    to.stack_low.store(from.stack_low.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    to.stack_high.store(high, std::memory_order_relaxed);
+  }
   to.state.store((state & kDepthMask) + kStateStep, std::memory_order_release);
 }
 
@@ -122,12 +129,20 @@ void make_absolute(const char* directory) {
   ledger_directory[n + length] = '\0';
 }
 
-ThreadSlot* attach_to(Ledger& ledger) {
+ThreadSlot* attach_to(Ledger& ledger, bool main_thread) {
   ThreadSlot* slot = ledger.claim_slot();
   if (slot == nullptr) return nullptr;
   slot->started_ns.store(monotonic_ns(), std::memory_order_relaxed);
   slot->creator.store(0, std::memory_order_relaxed);
+  slot->number.store(main_thread ? Ledger::kMainThread : ledger.next_thread_number(),
+                     std::memory_order_relaxed);
+  if (main_thread) {
+    enter_main_stack(*slot);
+  } else {
+    slot->born.store(ledger.next_moment(), std::memory_order_relaxed);
+  }
   enter_slot(*slot);
+  note_birth(*slot, ledger);
   return slot;
 }
 
@@ -214,6 +229,7 @@ std::uint64_t monotonic_ns() {
 
 void start_session(const Options& options) {
   make_absolute(options.ledger.c_str());
+  want_orders(options.order != OrderWish::kOff);
   if (!options.ledger.is("off")) remove_ledger_of_earlier_image(ledger_directory);
   at_quick_exit(end_session);
 }
@@ -261,7 +277,7 @@ ThreadSlot* attach_current() {
   }
   begin_watching();
   Ledger* const here = ledger();
-  if (here == nullptr || attach_to(*here) == nullptr) {
+  if (here == nullptr || attach_to(*here, main_thread) == nullptr) {
     // Nobody's turn to grow comes to everybody at once: then the next lock tries again.
     passive = here == nullptr || here->header().growing.load(std::memory_order_relaxed) == 0;
   } else if (!main_thread) {
@@ -287,7 +303,7 @@ void begin_watching() {
   live_ledger.store(&the_ledger, std::memory_order_release);
   if (main_thread) {
     current_slot = nullptr;
-    ThreadSlot* slot = attach_to(the_ledger);
+    ThreadSlot* slot = attach_to(the_ledger, true);
     if (slot == nullptr) {
       passive = true;
     } else if (solo) {

@@ -35,7 +35,7 @@ IMPASSE_ANSWER(int, pthread_create,
                (pthread_t * t, const pthread_attr_t* a, void* (*f)(void*), void* x)) {
   begin_watching();
   if (switched_off()) return real::call(real::pthread_create)(t, a, f, x);
-  void* const packed = pack_start({reinterpret_cast<void*>(f), x});
+  void* const packed = pack_start({reinterpret_cast<void*>(f), x}, a);
   if (packed == nullptr) return EAGAIN;
   thread_is_made();
   const int answer = real::call(real::pthread_create)(t, a, run_thread, packed);
@@ -56,7 +56,9 @@ IMPASSE_ANSWER(int, pthread_join, (pthread_t t, void** r)) {
 }
 
 IMPASSE_ANSWER(int, pthread_tryjoin_np, (pthread_t t, void** r)) {
-  return real::call(real::pthread_tryjoin_np)(t, r);
+  const int answer = real::call(real::pthread_tryjoin_np)(t, r);
+  if (answer == 0) note_join(t);
+  return answer;
 }
 
 IMPASSE_ANSWER(int, pthread_timedjoin_np, (pthread_t t, void** r, const timespec* d)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "interpose/answer.h"
+#include "interpose/order_notes.h"
 
 namespace impasse {
 
@@ -16,7 +17,9 @@ template <auto& kReal, std::uint8_t kTraits, typename... Args>
                  {WaitKind::kJoin, thread, 0, from.pc, kTraits, monotonic_ns(), tick_now()});
   IMPASSE_SAVE_REGISTERS(wait.registers());
   wait.publish();
-  return real::call(kReal)(thread, args...);
+  const int answer = real::call(kReal)(thread, args...);
+  if (answer == 0) note_join(thread);
+  return answer;
 }
 
 }  // namespace impasse

@@ -9,7 +9,9 @@
 #include "detector/departures.h"
 #include "interpose/companions.h"
 #include "interpose/current.h"
+#include "interpose/order_notes.h"
 #include "interpose/session.h"
+#include "interpose/stack_copy.h"
 
 namespace impasse {
 namespace {
@@ -32,6 +34,7 @@ void at_thread_end(void* round) {
   detach_current();
   if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) {
     leave_holds_behind(*slot, *here, monotonic_ns());
+    note_end(*slot, *here);
     here->leave_tid(slot->tid.load(std::memory_order_relaxed));
     here->release_slot(*slot);
   }
@@ -74,7 +77,7 @@ Start* as_page(void* packed) {
 }
 }  // namespace
 
-void* pack_start(const Start& start) {
+void* pack_start(const Start& start, const void* attributes) {
   Ledger* const here = ledger();
   if (ThreadSlot* const slot = here == nullptr ? nullptr : here->claim_slot()) {
     slot->started_ns.store(monotonic_ns(), std::memory_order_relaxed);
@@ -84,6 +87,12 @@ void* pack_start(const Start& start) {
     slot->entry.store(reinterpret_cast<std::uint64_t>(start.function), std::memory_order_relaxed);
     slot->argument.store(reinterpret_cast<std::uint64_t>(start.argument),
                          std::memory_order_relaxed);
+    slot->number.store(here->next_thread_number(), std::memory_order_relaxed);
+    slot->maker.store(
+        current_slot == nullptr ? 0 : current_slot->number.load(std::memory_order_relaxed),
+        std::memory_order_relaxed);
+    slot->born.store(here->next_moment(), std::memory_order_relaxed);
+    plan_stack(*slot, attributes);
     return slot;
   }
   void* const page =
@@ -112,6 +121,8 @@ Start unpack_start(void* packed) {
   }
   auto& slot = *static_cast<ThreadSlot*>(packed);
   enter_slot(slot);
+  enter_stack(slot);
+  if (Ledger* const here = ledger()) note_birth(slot, *here);
   return {reinterpret_cast<void*>(slot.entry.load(std::memory_order_relaxed)),
           reinterpret_cast<void*>(slot.argument.load(std::memory_order_relaxed))};
 }

@@ -26,7 +26,8 @@ struct Start {
 };
 // Readies it for a new thread, in that thread's slot or, where none is left, in a page of its own.
 // Null: not even a page could be had.
-void* pack_start(const Start& start);
+// `attributes`: the pthread_attr_t that the thread is made with, or null.
+void* pack_start(const Start& start, const void* attributes);
 void discard_start(void* packed);
 // In the new thread, which becomes the slot's.
 Start unpack_start(void* packed);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "options/nearest_name.h"
 
@@ -82,11 +83,13 @@ bool read(std::string_view text, std::string_view range, Count& count) {
 }
 
 // `words` is "first|second|third"; the place of the text among them is the value.
-bool read(std::string_view text, std::string_view words, OnDeadlock& choice) {
+template <typename Choice>
+requires std::is_enum_v<Choice>
+bool read(std::string_view text, std::string_view words, Choice& choice) {
   for (unsigned i = 0;; ++i) {
     const std::size_t bar = words.find('|');
     if (first(words, bar) == text) {
-      choice = static_cast<OnDeadlock>(i);
+      choice = static_cast<Choice>(i);
       return true;
     }
     if (bar == std::string_view::npos) return false;
@@ -115,7 +118,8 @@ std::string_view kind_of(const Count&) {
 std::string_view kind_of(const Switch&) {
   return "";
 }
-std::string_view kind_of(const OnDeadlock&) {
+template <typename Choice>
+requires std::is_enum_v<Choice> std::string_view kind_of(const Choice&) {
   return "";
 }
 std::string_view kind_of(const Text&) {

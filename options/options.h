@@ -52,6 +52,8 @@ enum class OnDeadlock : std::uint8_t {
   kExit
 };  // in the order of the table's words
 
+enum class OrderWish : std::uint8_t { kOn, kOff, kAll };
+
 struct Options {
 #define IMPASSE_OPTION(type, name, initial, values, help) type name{};
 #include "options/options.def"

@@ -54,6 +54,10 @@ void Aftermath::reported(const witness::Reported& what) {
   if (deadlock && what.stuck && options_.on_deadlock != OnDeadlock::kReport) ends_process_ = true;
 }
 
+void Aftermath::suppressed(FindingKind kind, const std::string& rule) {
+  log_.info(std::string("suppressed: a ") + finding_word(kind) + ", by rule " + rule);
+}
+
 // Every time in the log, once where it is seen.
 void Aftermath::complain(const std::string& trouble) {
   log_.warn(trouble);
@@ -63,12 +67,13 @@ void Aftermath::complain(const std::string& trouble) {
   complained_ = true;
 }
 
-void Aftermath::act(bool naming, std::uint64_t now_ns) {
+void Aftermath::act(witness::Witness& witness, std::uint64_t now_ns) {
   const std::string trouble = hook_.tend(now_ns);
   if (!trouble.empty()) complain(trouble);
-  if (!ends_process_ || naming) return;
+  if (!ends_process_ || witness.naming()) return;
   if (ends_since_ns_ == 0) ends_since_ns_ = now_ns;
   if (hook_.starting() && now_ns - ends_since_ns_ < kHookPatienceNs) return;
+  witness.say_last_words();
   if (options_.on_deadlock == OnDeadlock::kAbort) {
     log_.info("on_deadlock=abort: the process is ended");
     abort_process();

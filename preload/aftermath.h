@@ -16,8 +16,9 @@ class Aftermath final : public witness::ReportListener {
   explicit Aftermath(const Options& options);
 
   void reported(const witness::Reported& what) override;
-  // At every turn of the watchdog. `naming`: names are still being looked up.
-  void act(bool naming, std::uint64_t now_ns);
+  void suppressed(FindingKind kind, const std::string& rule) override;
+  // At every turn of the watchdog.
+  void act(witness::Witness& witness, std::uint64_t now_ns);
   // What was asked for has not happened yet.
   bool busy() const { return hook_.starting(); }
   witness::OwnLog& log() { return log_; }

@@ -1,17 +1,25 @@
 #include "preload/lock_probe.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "interpose/lock_kinds.h"
+#include "system/tasks.h"
 
 namespace impasse {
 namespace {
 
 constexpr int kMutexRobust = 16;
 constexpr int kMutexShared = 128;
+constexpr int kMutexInheritsPriority = 32;
+constexpr int kFutexLockPi2 = 13;
+// libc's description of a thread, in which the kernel clears a word when the thread ends.
+constexpr std::uint64_t kThreadBytes = 4096;
+// From the stack pointer of that system call to the word: within libc's own frames.
+constexpr std::uint64_t kFrameBytes = 256;
 
 template <typename Lock>
 bool copy(std::uint64_t address, Lock& lock) {
@@ -47,7 +55,56 @@ LockState probe_rwlock(std::uint64_t address) {
   return state;
 }
 
+// Asleep until somebody wakes it for this word; those who wake others use the same call.
+bool waits_on_futex(const system::CallLook& call) {
+  if (call.form != system::CallForm::kCall || call.number != SYS_futex) return false;
+  switch (static_cast<int>(call.arguments[1]) & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI:
+    case kFutexLockPi2:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::uint64_t bytes_of(WaitKind kind) {
+  switch (kind) {
+    case WaitKind::kMutex:
+      return sizeof(pthread_mutex_t);
+    case WaitKind::kRead:
+    case WaitKind::kWrite:
+      return sizeof(pthread_rwlock_t);
+    case WaitKind::kJoin:
+      return kThreadBytes;
+    default:
+      return 0;
+  }
+}
+
+bool inherits_priority(std::uint64_t address) {
+  pthread_mutex_t mutex;
+  return copy(address, mutex) && (mutex.__data.__kind & kMutexInheritsPriority) != 0;
+}
+
 }  // namespace
+
+// The kernel refuses to let a thread wait for a mutex that inherits priorities when that would be a
+// deadlock; libc then lets it sleep for ever on a word of its own stack.
+Sleep probe_sleep(std::uint32_t tid, WaitKind kind, std::uint64_t object) {
+  const std::uint64_t bytes = bytes_of(kind);
+  if (bytes == 0) return Sleep::kUnknown;  // spinning is no sleep
+  const system::CallLook call = system::look_at_call(system::ProcFiles{}, tid);
+  if (call.form == system::CallForm::kUnknown || call.form == system::CallForm::kForbidden) {
+    return Sleep::kUnknown;
+  }
+  if (!waits_on_futex(call)) return Sleep::kElsewhere;
+  const std::uint64_t word = call.arguments[0];
+  if (word - object < bytes) return Sleep::kThere;
+  const bool own = kind == WaitKind::kMutex && word - call.sp < kFrameBytes;
+  return own && inherits_priority(object) ? Sleep::kThere : Sleep::kElsewhere;
+}
 
 LockState probe_lock(std::uint64_t lock, LockKind kind) {
   switch (kind) {

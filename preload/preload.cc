@@ -53,7 +53,10 @@ bool read_options() {
   start_session(options);
   set_up_watchdog(options, given, complaints);
   for (std::size_t i = 0; i < complaints.size(); ++i) say(complaints[i]);
-  companions = {start_watchdog, dismiss_watchdog, forget_watchdog};
+  companions.start = start_watchdog;
+  companions.dismiss = dismiss_watchdog;
+  companions.wake = wake_watchdog;
+  companions.forget = forget_watchdog;
   char buffer[512];
   return options.only.empty() || watches(options, own_executable(buffer, sizeof buffer));
 }
@@ -74,6 +77,7 @@ __attribute__((constructor)) void load() {
 // Not a destructor of anything: other threads run on. Only the ledger's name goes.
 __attribute__((destructor)) void unload() {
   settle_findings();
+  say_last_words();
   const int status = exit_status_of_findings();
   end_session();
   if (status != 0) end_process(status);

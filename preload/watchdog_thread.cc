@@ -18,6 +18,7 @@
 #include <ctime>
 #include <initializer_list>
 
+#include "detector/sight_queue.h"
 #include "detector/watchdog.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
@@ -25,8 +26,10 @@
 #include "interpose/session.h"
 #include "preload/aftermath.h"
 #include "preload/lock_probe.h"
+#include "preload/resident.h"
 #include "symbolize/arena.h"
 #include "symbolize/crash_guard.h"
+#include "witness/order_watch.h"
 #include "witness/side_thread.h"
 #include "witness/witness.h"
 
@@ -35,8 +38,17 @@ namespace {
 
 constexpr unsigned kCloseRangeUnshare = 2;
 
+// What the watchdog is called for; a futex that it sleeps on.
+namespace call {
+constexpr std::uint32_t kNone = 0;
+constexpr std::uint32_t kDismissed = 1;
+constexpr std::uint32_t kLastWords = 2;
+constexpr std::uint32_t kOrders = 3;      // much is to be heard of the lock order
+constexpr std::uint32_t kLastOrders = 4;  // ... all of it, now: the process is about to end
+}  // namespace call
+
 // Constant-initialized, and never torn down: other threads run on during exit.
-constinit std::atomic<std::uint32_t> dismissed{0};
+constinit std::atomic<std::uint32_t> called{call::kNone};
 // A report is being made, its names are looked up, or a program is about to be run after it.
 constinit std::atomic<bool> busy{false};
 constinit std::atomic<std::uint32_t> ending_status{0};  // 0: the process is not about to end
@@ -44,6 +56,9 @@ constinit std::atomic<bool> dump_wanted{false};
 constinit witness::SideThread side;
 constinit std::atomic<witness::Walkers*> walkers{nullptr};
 constinit std::atomic<std::uint32_t> loaded{0};
+constinit witness::Outcome outcome;
+// A forked child of a process that watched: its parent complains and sums up.
+constinit bool quiet = false;
 struct OwnThread {
   pthread_t handle{};
   std::atomic<bool> running{false};
@@ -73,10 +88,10 @@ bool thread_name(std::uint32_t tid, char (&text)[kNameBytes]) {
   return true;
 }
 
-void sleep_or_be_dismissed(std::uint64_t ns) {
+void sleep_or_be_called(std::uint64_t ns) {
   const timespec span{static_cast<time_t>(ns / 1'000'000'000),
                       static_cast<long>(ns % 1'000'000'000)};
-  syscall(SYS_futex, &dismissed, FUTEX_WAIT_PRIVATE, 0, &span, nullptr, 0);
+  syscall(SYS_futex, &called, FUTEX_WAIT_PRIVATE, call::kNone, &span, nullptr, 0);
 }
 
 // A table of descriptors of its own, empty: what it opens must not take a number that the program
@@ -94,6 +109,12 @@ witness::Settings settings() {
   settings.thresholds.wait_ns = the_options.wait.ns;
   settings.most_reports = the_options.max_reports;
   settings.running_stacks = the_options.running_stacks;
+  if (!the_options.suppressions.is("off")) {
+    settings.suppressions = the_options.suppressions.view();
+  }
+  if (!the_options.baseline.is("off")) settings.baseline = the_options.baseline.view();
+  settings.quiet = quiet;
+  settings.outcome = &outcome;
   std::string_view rest = options_text;
   for (OptionToken token; next_token(rest, token);) {
     settings.options.emplace_back(token.key, token.value);
@@ -110,23 +131,53 @@ void end_process_at_last(std::uint64_t now_ns, std::uint64_t& since_ns) {
   if (now_ns - since_ns > kPatienceNs) real::call(real::_exit)(static_cast<int>(status));
 }
 
-// What `impasse dump` asks for through the ledger's file: the answer stands beside it.
-void answer_requests(Ledger& ledger, witness::Witness& witness) {
+// What `impasse dump` asks for through the ledger's file: the answer stands beside it. True: there
+// was a request.
+bool answer_requests(Ledger& ledger, witness::Witness& witness, const witness::OrderWatch* orders) {
   LedgerHeader& header = ledger.header();
   const std::uint64_t request = header.request.load(std::memory_order_acquire);
   const std::uint64_t number = request >> 8;
-  if (number == 0 || header.answered.load(std::memory_order_relaxed) >> 8 == number) return;
+  if (number == 0 || header.answered.load(std::memory_order_relaxed) >> 8 == number) {
+    return false;
+  }
   const char* const file = ledger_file();
   bool written = false;
-  if (file != nullptr) {
-    const std::string json = witness.dump_json((request & request_flag::kRunningStacks) != 0);
+  const bool of_orders = (request & request_flag::kOrders) != 0;
+  if (file != nullptr && (!of_orders || orders != nullptr)) {
+    const std::string json = of_orders
+                                 ? witness.orders_json(*orders)
+                                 : witness.dump_json((request & request_flag::kRunningStacks) != 0);
     written = !json.empty() && witness::write_file(std::string(file) + ".dump", json, true) == 0;
   }
   header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_release);
+  return true;
 }
 
 void dump_by_signal(witness::Witness& witness) {
   if (dump_wanted.exchange(false, std::memory_order_acq_rel)) witness.write_dump();
+}
+
+void turn_to_orders(witness::OrderWatch* orders, witness::Witness& witness, bool last) {
+  if (orders == nullptr) return;
+  for (const OrderCircle& circle : orders->turn(monotonic_ns(), last)) {
+    witness.tell(circle, *orders);
+  }
+}
+
+// A call for the lock order's sake is answered by the turn that follows it.
+bool called_for_orders() {
+  std::uint32_t calling = called.load(std::memory_order_acquire);
+  if (calling != call::kOrders && calling != call::kLastOrders) return false;
+  const bool last = calling == call::kLastOrders;
+  called.compare_exchange_strong(calling, call::kNone, std::memory_order_acq_rel);
+  return last;
+}
+
+void answer_last_call(witness::Witness& witness) {
+  if (called.load(std::memory_order_acquire) != call::kLastWords) return;
+  witness.say_last_words();
+  std::uint32_t answered = call::kLastWords;
+  called.compare_exchange_strong(answered, call::kNone, std::memory_order_acq_rel);
 }
 
 void* run_side(void*) {
@@ -153,21 +204,31 @@ void wait_for_loading() {
 witness::Walkers& walkers_of_side_thread() {
   for (unsigned ms = 0; ms < 1'000; ++ms) {
     if (witness::Walkers* const made = walkers.load(std::memory_order_acquire)) return *made;
-    sleep_or_be_dismissed(1'000'000);
+    sleep_or_be_called(1'000'000);
   }
   return *new witness::Walkers;  // there is no side thread
 }
 
 // The program's last thread has ended, and waits for us a little longer than this.
-void finish(witness::Witness& witness, Aftermath& aftermath) {
+void finish(witness::Witness& witness, witness::OrderWatch* orders, Aftermath& aftermath) {
   constexpr unsigned kPatienceMs = 1'500;
+  turn_to_orders(orders, witness, true);
   for (unsigned ms = 0; ms < kPatienceMs; ++ms) {
     witness.tend(monotonic_ns());
-    aftermath.act(witness.naming(), monotonic_ns());
-    if (!witness.naming() && !aftermath.busy()) return;
+    aftermath.act(witness, monotonic_ns());
+    if (!witness.naming() && !aftermath.busy()) break;
     const timespec step{0, 1'000'000};
     nanosleep(&step, nullptr);
   }
+  witness.say_last_words();
+}
+
+// Like the witness never torn down.
+witness::OrderWatch* new_order_watch(Ledger& ledger) {
+  OrderOptions options;
+  options.all = the_options.order == OrderWish::kAll;
+  options.classes = the_options.order_classes;
+  return new witness::OrderWatch(ledger, walkers_of_side_thread(), options);
 }
 
 void* run_watchdog(void* argument) {
@@ -178,23 +239,31 @@ void* run_watchdog(void* argument) {
   // Never torn down: the side thread may still be at work for it when this thread ends.
   auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walkers_of_side_thread(),
                                         side, aftermath);
-  const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns};
+  const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns, probe_sleep};
   Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
+  witness::OrderWatch* const orders =
+      the_options.order == OrderWish::kOff ? nullptr : new_order_watch(ledger);
+  Resident resident;
   std::uint64_t intended = 0;
   std::uint64_t ending_since = 0;
-  while (dismissed.load(std::memory_order_acquire) == 0) {
+  while (called.load(std::memory_order_acquire) != call::kDismissed) {
     busy.store(true, std::memory_order_release);
+    const bool last = called_for_orders();
     watchdog.turn(monotonic_ns(), intended);
+    turn_to_orders(orders, witness, last);
     witness.tend(monotonic_ns());
-    aftermath.act(witness.naming(), monotonic_ns());
-    answer_requests(ledger, witness);
+    aftermath.act(witness, monotonic_ns());
+    const bool answered = answer_requests(ledger, witness, orders);
     dump_by_signal(witness);
-    busy.store(witness.naming() || aftermath.busy(), std::memory_order_release);
+    const bool at_work = witness.naming() || aftermath.busy();
+    busy.store(at_work, std::memory_order_release);
+    resident.after_turn(at_work || answered || loaded.load(std::memory_order_relaxed) == 0);
     end_process_at_last(monotonic_ns(), ending_since);
+    answer_last_call(witness);
     intended = watchdog.pause_ns();
-    sleep_or_be_dismissed(intended);
+    sleep_or_be_called(intended);
   }
-  finish(witness, aftermath);
+  finish(witness, orders, aftermath);
   busy.store(false, std::memory_order_release);
   return nullptr;
 }
@@ -240,6 +309,17 @@ void make_absolute(Target& path, std::initializer_list<std::string_view> words) 
   path.assign(absolute);
 }
 
+// It has its parent's memory.
+bool in_vfork_child() {
+  const Ledger* const here = ledger();
+  return here != nullptr && here->header().pid != static_cast<std::uint32_t>(syscall(SYS_getpid));
+}
+
+bool something_counts() {
+  return outcome.counting.load(std::memory_order_acquire) != 0 ||
+         outcome.open.load(std::memory_order_acquire) != 0;
+}
+
 void want_dump(int) {
   dump_wanted.store(true, std::memory_order_release);
 }
@@ -282,6 +362,8 @@ void set_up_watchdog(const Options& options, const char* text, Complaints& compl
   make_absolute(options.dir.c_str(), report_directory, sizeof report_directory);
   make_absolute(the_options.log, {"off", "stderr", "syslog"});
   make_absolute(the_options.on_finding, {"off"});
+  make_absolute(the_options.suppressions, {"off"});
+  make_absolute(the_options.baseline, {"off"});
   const char* const temporary = secure_getenv("TMPDIR");
   if (temporary != nullptr) {
     std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
@@ -300,16 +382,28 @@ bool start_watchdog(Ledger& ledger) {
   return made;
 }
 
+void wake_watchdog() {
+  std::uint32_t before = call::kNone;
+  if (called.compare_exchange_strong(before, call::kOrders, std::memory_order_acq_rel)) {
+    syscall(SYS_futex, &called, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  }
+}
+
 void dismiss_watchdog() {
-  dismissed.store(1, std::memory_order_release);
-  syscall(SYS_futex, &dismissed, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  called.store(call::kDismissed, std::memory_order_release);
+  syscall(SYS_futex, &called, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   join(watchdog_thread);
   side.dismiss();
   join(side_thread);
 }
 
 void forget_watchdog() {
-  dismissed.store(0, std::memory_order_relaxed);
+  called.store(call::kNone, std::memory_order_relaxed);
+  quiet = quiet || watchdog_thread.running.load(std::memory_order_relaxed);
+  outcome.ready.store(false, std::memory_order_relaxed);
+  outcome.counting.store(0, std::memory_order_relaxed);
+  outcome.open.store(0, std::memory_order_relaxed);
+  outcome.has_last_words.store(false, std::memory_order_relaxed);
   busy.store(false, std::memory_order_relaxed);
   ending_status.store(0, std::memory_order_relaxed);
   dump_wanted.store(false, std::memory_order_relaxed);
@@ -321,7 +415,27 @@ void forget_watchdog() {
   loaded.store(0, std::memory_order_relaxed);
 }
 
+// What was told of the lock order a moment ago counts too.
+void settle_orders() {
+  constexpr std::uint64_t kPatienceNs = 1'000'000'000;
+  const bool watched = ledger() != nullptr && !in_vfork_child() &&
+                       the_options.order != OrderWish::kOff &&
+                       watchdog_thread.running.load(std::memory_order_acquire);
+  if (!watched || !SightQueue(*ledger()).any()) return;
+  std::uint32_t calling = call::kNone;
+  while (!called.compare_exchange_weak(calling, call::kLastOrders, std::memory_order_acq_rel)) {
+    if (calling != call::kNone && calling != call::kOrders) return;
+  }
+  syscall(SYS_futex, &called, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  const std::uint64_t start = monotonic_ns();
+  while (SightQueue(*ledger()).any() && monotonic_ns() - start < kPatienceNs) {
+    const timespec step{0, 50'000};
+    nanosleep(&step, nullptr);
+  }
+}
+
 void settle_findings() {
+  settle_orders();
   constexpr std::uint64_t kPatienceNs = 2'000'000'000;
   const std::uint64_t start = monotonic_ns();
   // The end may have met a turn of the watchdog in which nothing is found: microseconds.
@@ -333,12 +447,32 @@ void settle_findings() {
   }
 }
 
+// It takes a turn of the watchdog and a few lines; a standard error that takes none is given up
+// sooner. With rules there is something to say even when the watchdog has only begun to read them.
+void say_last_words() {
+  constexpr std::uint64_t kPatienceNs = 3'000'000'000;
+  if (!watchdog_thread.running.load(std::memory_order_acquire) || in_vfork_child()) return;
+  const std::uint64_t start = monotonic_ns();
+  const auto wait_while = [start](auto condition) {
+    const timespec step{0, 100'000};
+    while (condition() && monotonic_ns() - start < kPatienceNs) nanosleep(&step, nullptr);
+  };
+  if (!the_options.suppressions.is("off")) {
+    wait_while([] { return !outcome.ready.load(std::memory_order_acquire); });
+  }
+  if (!outcome.has_last_words.load(std::memory_order_acquire) && !something_counts()) return;
+  wait_while([] {
+    std::uint32_t before = call::kNone;
+    const bool said =
+        called.compare_exchange_strong(before, call::kLastWords, std::memory_order_acq_rel);
+    return !said && (before == call::kOrders || before == call::kLastOrders);
+  });
+  syscall(SYS_futex, &called, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  wait_while([] { return called.load(std::memory_order_acquire) == call::kLastWords; });
+}
+
 int exit_status_of_findings() {
-  const Ledger* const here = ledger();
-  // A vfork child has its parent's memory.
-  const bool found = here != nullptr &&
-                     here->header().pid == static_cast<std::uint32_t>(syscall(SYS_getpid)) &&
-                     here->header().findings.load(std::memory_order_relaxed) != 0;
+  const bool found = !in_vfork_child() && something_counts();
   return found ? static_cast<int>(the_options.exit_code) : 0;
 }
 

@@ -17,10 +17,14 @@ void set_up_watchdog(const Options& options, const char* text, Complaints& compl
 // See interpose/companions.h.
 bool start_watchdog(Ledger& ledger);
 void dismiss_watchdog();
+void wake_watchdog();
 void forget_watchdog();
 
 // The process is about to end in a clean way: gives a report that is being written a little time.
 void settle_findings();
+// ... says what was found and what was not told, in a few lines; nothing if there is nothing to
+// say.
+void say_last_words();
 // ... and with this status, if something was found and the option says so; 0: the program's own.
 int exit_status_of_findings();
 // Ends the process as exit() would from here on, with another status; should writing out the

@@ -4,25 +4,12 @@
 #include <chrono>
 #include <cstdio>
 
+#include "system/span.h"
+
 namespace impasse::report {
 namespace {
 
-constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
-constexpr std::uint64_t kMinute = 60 * kSecond;
-constexpr std::uint64_t kHour = 60 * kMinute;
-constexpr std::uint64_t kDay = 24 * kHour;
-
-// "12.3s" from whole units and tenths.
-std::string tenths(std::uint64_t ns, std::uint64_t unit, const char* suffix) {
-  return std::to_string(ns / unit) + "." + std::to_string(ns % unit * 10 / unit) + suffix;
-}
-
-std::string two(std::uint64_t ns, std::uint64_t unit, const char* suffix, std::uint64_t below,
-                const char* suffix_below) {
-  return std::to_string(ns / unit) + suffix + " " + std::to_string(ns % unit / below) +
-         suffix_below;
-}
+constexpr std::uint64_t kMinute = 60'000'000'000;
 
 // By the calendar's rules alone: libc's functions read the time zone, under a lock and with the
 // program's malloc.
@@ -45,12 +32,7 @@ std::string formatted(std::uint64_t wall_ns, char between, const char* end) {
 }  // namespace
 
 std::string duration(std::uint64_t ns) {
-  if (ns < kMillisecond) return tenths(ns, kMillisecond, "ms");
-  if (ns < kSecond) return std::to_string(ns / kMillisecond) + "ms";
-  if (ns < kMinute) return tenths(ns, kSecond, "s");
-  if (ns < kHour) return two(ns, kMinute, "m", kSecond, "s");
-  if (ns < kDay) return two(ns, kHour, "h", kMinute, "m");
-  return two(ns, kDay, "d", kHour, "h");
+  return system::span_text(ns, system::Digits::kAsMeasured);
 }
 
 std::string wall_time(std::uint64_t wall_ns) {

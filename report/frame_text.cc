@@ -30,18 +30,20 @@ std::string nameless(const Phrases& say, const symbolize::Frame& frame) {
 }
 
 // An inlined function has no code of its own: where it stands is told, the offset is the caller's.
-void add_frame(const Phrases& say, const symbolize::Frame& frame, std::string& out) {
+void add_frame(const Phrases& say, const symbolize::Frame& frame, const std::string& note,
+               std::string& out) {
   if (frame.signal) {
-    out += "[signal handler called]\n";
+    out += "[signal handler called]" + note + "\n";
     return;
   }
   const std::string mark = frame.grade == symbolize::Grade::kGuessed ? "~ " : "";
   const auto& sources = frame.sources;
-  if (sources.empty()) out += mark + nameless(say, frame) + "\n";
+  if (sources.empty()) out += mark + nameless(say, frame) + note + "\n";
   for (std::size_t i = 0; i < sources.size() && i < kSourcesShown; ++i) {
     const bool inlined = i + 1 < sources.size();
+    const bool outermost = i + 1 == sources.size() || i + 1 == kSourcesShown;
     const std::string place = source_place(sources[i]);
-    out += mark + function_of(sources[i]) + "\n\t";
+    out += mark + function_of(sources[i]) + (outermost ? note : "") + "\n\t";
     if (inlined) {
       out += (place.empty() ? "" : place + " ") + dim("inlined");
     } else if (place.empty()) {
@@ -59,7 +61,8 @@ void add_gap(std::uint64_t frames, std::string& out) {
 
 }  // namespace
 
-std::string stack_text(const Phrases& say, const symbolize::Stack& stack) {
+std::string stack_text(const Phrases& say, const symbolize::Stack& stack, const FrameMark& mark) {
+  const std::string note = "  " + bold("◀ " + mark.words);
   std::string out;
   const std::size_t all = stack.frames.size();
   const bool shorten = all > kFramesShown;
@@ -69,7 +72,7 @@ std::string stack_text(const Phrases& say, const symbolize::Stack& stack) {
     if (stack.left_out != 0 && i == stack.left_out_after) add_gap(stack.left_out, out);
     if (i == from) add_gap(to - from, out);
     if (i >= from && i < to) continue;
-    add_frame(say, stack.frames[i], out);
+    add_frame(say, stack.frames[i], i == mark.frame ? note : "", out);
   }
   if (stack.left_out != 0 && stack.left_out_after >= all) add_gap(stack.left_out, out);
   if (!stack.trouble.empty()) {

@@ -115,7 +115,7 @@ std::string Phrases::place_outwards(const Thread& thread, std::size_t frame,
                                     const symbolize::Frame& site) const {
   if (site.sources.empty()) return place(site);
   if (auto found = outside_library(site)) return *found;
-  const auto& frames = thread.stack.frames;
+  const auto& frames = report_.stack_of(thread).frames;
   for (std::size_t i = frame; i < frames.size() && i < frame + kFramesOutwards; ++i) {
     if (frames[i].sources.empty()) break;
     if (auto found = outside_library(frames[i])) return *found;
@@ -126,7 +126,7 @@ std::string Phrases::place_outwards(const Thread& thread, std::size_t frame,
 std::string Phrases::wait_place(const Thread& thread) const {
   if (!thread.wait) return stack_place(thread);
   const symbolize::Frame& site = thread.wait->site;
-  const auto& frames = thread.stack.frames;
+  const auto& frames = report_.stack_of(thread).frames;
   const auto at = std::find_if(frames.begin(), frames.end(), [&site](const symbolize::Frame& f) {
     return f.pc == site.pc && site.pc != 0;
   });
@@ -134,15 +134,16 @@ std::string Phrases::wait_place(const Thread& thread) const {
 }
 
 std::string Phrases::hold_place(const Thread& thread, const Hold& hold) const {
-  return place_outwards(thread, hold.frame == kNobody ? thread.stack.frames.size() : hold.frame,
-                        hold.site);
+  const std::size_t all = report_.stack_of(thread).frames.size();
+  return place_outwards(thread, hold.frame == kNobody ? all : hold.frame, hold.site);
 }
 
 std::string Phrases::stack_place(const Thread& thread) const {
-  for (const symbolize::Frame& frame : thread.stack.frames) {
+  const auto& frames = report_.stack_of(thread).frames;
+  for (const symbolize::Frame& frame : frames) {
     if (auto found = outside_library(frame)) return *found;
   }
-  return thread.stack.frames.empty() ? "an unknown place" : place(thread.stack.frames.front());
+  return frames.empty() ? "an unknown place" : place(frames.front());
 }
 
 // ---- for how long

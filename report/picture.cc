@@ -34,13 +34,6 @@ Step step(const Phrases& say, const Link& link) {
   return one;
 }
 
-// A piece of line with its words in the middle.
-std::string wire(std::size_t width, const std::string& words) {
-  const std::size_t used = columns(words);
-  const std::size_t left = width > used ? (width - used) / 2 : 0;
-  return repeat("─", left) + words + repeat("─", width > used + left ? width - used - left : 0);
-}
-
 std::string actor(const Phrases& say, std::uint32_t thread) {
   return bold(say.thread(thread));
 }
@@ -129,6 +122,12 @@ Lines closing_list(const Phrases& say, const std::vector<Link>& cycle) {
 }
 
 }  // namespace
+
+std::string wire(std::size_t width, const std::string& words) {
+  const std::size_t used = columns(words);
+  const std::size_t left = width > used ? (width - used) / 2 : 0;
+  return repeat("─", left) + words + repeat("─", width > used + left ? width - used - left : 0);
+}
 
 Lines circle(const Phrases& say, std::size_t width) {
   const auto& cycle = say.report().finding.cycle;

@@ -19,4 +19,7 @@ std::vector<std::string> picture(const Phrases& say, std::size_t width);
 std::vector<std::string> circle(const Phrases& say, std::size_t width);
 std::vector<std::string> wait_tree(const Phrases& say, std::size_t width);
 
+// A piece of line with its words in the middle.
+std::string wire(std::size_t width, const std::string& words);
+
 }  // namespace impasse::report

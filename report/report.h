@@ -13,7 +13,7 @@
 
 #include "detector/finding_kinds.h"
 #include "detector/words.h"
-#include "symbolize/stack.h"
+#include "symbolize/stack_depot.h"
 #include "system/activity.h"
 
 namespace impasse::report {
@@ -59,7 +59,7 @@ struct Thread {
   system::Activity activity;
   std::optional<Wait> wait;
   std::vector<Hold> holds;
-  symbolize::Stack stack;
+  symbolize::StackId stack = symbolize::kNoStack;  // Report::stack_of()
   std::uint64_t started_ns = 0;
   std::uint64_t ended_ns = 0;  // of a thread that is gone
   symbolize::Frame entry;      // the function that the thread was started with
@@ -102,7 +102,7 @@ struct Order {
   std::uint32_t thread = kNobody;  // in Report::threads, if it is still there
   symbolize::Frame from_site;      // the program's call that took `from`
   symbolize::Frame to_site;        // ... and `to`
-  symbolize::Stack stack;          // of the thread when it took `to`
+  symbolize::StackId stack = symbolize::kNoStack;  // of the thread when it took `to`
   std::uint32_t from_frame =
       kNobody;  // the frame in it that took `from`; kNobody: it had returned, or not known
   struct Held {
@@ -172,6 +172,7 @@ struct Report {
   Finding finding;
   std::vector<Thread> threads;
   std::vector<Lock> locks;
+  symbolize::StackDepot stacks;  // equal ones are there once
   std::vector<Module> modules;
   std::vector<std::pair<std::string, std::string>>
       options;  // those that differ from their defaults
@@ -181,6 +182,9 @@ struct Report {
   std::string names_trouble;       // why they are missing or incomplete; a clause
   std::vector<std::string> notes;  // what else a reader must know to judge the facts, in sentences
   std::uint64_t threads_not_looked_at = 0;  // beyond what a report keeps
+
+  const symbolize::Stack& stack_of(const Thread& thread) const { return stacks.at(thread.stack); }
+  const symbolize::Stack& stack_of(const Order& order) const { return stacks.at(order.stack); }
 };
 
 }  // namespace impasse::report

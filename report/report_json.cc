@@ -1,39 +1,23 @@
 #include "report/report_json.h"
 
-#include <array>
-#include <cstdio>
-
 #include "report/ages.h"
-#include "report/json_writer.h"
-#include "report/phrases.h"
+#include "report/json_sheet.h"
+#include "report/orders_json.h"
 #include "report/report_words.h"
-#include "report/words.h"
 
 namespace impasse::report {
 namespace {
 
-// As it is, but for bytes that are no UTF-8: the text form shows them in the same way.
-std::string utf8(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size());
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_length(bytes);
-    if (length == 0) {
-      std::array<char, 8> escaped{};
-      std::snprintf(escaped.data(), escaped.size(), "\\x%02x",
-                    static_cast<unsigned>(static_cast<unsigned char>(bytes.front())));
-      text += escaped.data();
-    } else {
-      text += bytes.substr(0, length);
-    }
-    bytes.remove_prefix(length == 0 ? 1 : length);
-  }
-  return text;
+// Of a thread that wrote down its wait nothing else is asked.
+bool says_nothing(const system::Activity& activity) {
+  return activity.state == '\0' && activity.number < 0 && activity.call.empty() &&
+         activity.detail.empty() && activity.kernel_function.empty() && !activity.uninterruptible &&
+         activity.since_ns == 0 && activity.trouble.empty();
 }
 
 class Writer {
  public:
-  explicit Writer(const Report& report) : report_(report), say_(report) {}
+  explicit Writer(const Report& report) : report_(report), sheet_(report), out_(sheet_.out()) {}
 
   std::string all();
 
@@ -45,36 +29,13 @@ class Writer {
   void activity(const system::Activity& activity);
   void wait(const Wait& wait);
   void hold(const Hold& hold);
-  void stack(const symbolize::Stack& stack);
-  void frame(std::string_view key, const symbolize::Frame& frame);
   void lock(const Lock& lock, std::uint32_t index);
   void modules();
   void small_print();
 
-  void text(std::string_view key, std::string_view value) { out_.text(key, utf8(value)); }
-  void address(std::string_view key, std::uint64_t value) { out_.text(key, hex(value)); }
-  void index(std::string_view key, std::uint32_t value) {
-    if (value == kNobody) {
-      out_.null(key);
-    } else {
-      out_.number(key, value);
-    }
-  }
-  // An instant of CLOCK_MONOTONIC, how long ago it was, and when by the calendar.
-  void since(std::uint64_t ns) {
-    out_.number("since_ns", ns);
-    if (ns == 0) {
-      out_.null("since");
-      out_.null("age_ns");
-      return;
-    }
-    out_.text("since", iso_time(report_.moment.wall_of(ns)));
-    out_.number("age_ns", say_.age(ns).value_or(0));
-  }
-
   const Report& report_;
-  const Phrases say_;
-  JsonWriter out_;
+  JsonSheet sheet_;
+  JsonWriter& out_;
 };
 
 std::string Writer::all() {
@@ -94,6 +55,7 @@ std::string Writer::all() {
   out_.begin_array("locks");
   for (std::uint32_t i = 0; i < report_.locks.size(); ++i) lock(report_.locks[i], i);
   out_.end_array();
+  sheet_.tables();
   modules();
   small_print();
   out_.end_object();
@@ -104,10 +66,10 @@ void Writer::process() {
   const Process& process = report_.process;
   out_.begin_object("process");
   out_.number("pid", process.pid);
-  text("program", process.program);
-  text("executable", process.executable);
-  text("host", process.host);
-  text("version", process.version);
+  sheet_.text("program", process.program);
+  sheet_.text("executable", process.executable);
+  sheet_.text("host", process.host);
+  sheet_.text("version", process.version);
   out_.number("started_ns", process.started_ns);
   out_.end_object();
 }
@@ -123,19 +85,20 @@ void Writer::finding() {
   }
   out_.number("number", finding.number);
   out_.number("update", finding.update);
-  text("fingerprint", finding.fingerprint);
+  sheet_.text("fingerprint", finding.fingerprint);
   out_.boolean("certain", finding.certain);
   out_.number("found_ns", finding.found_ns);
   links("cycle", finding.cycle);
   links("crowd", finding.crowd);
-  index("root", finding.root);
-  index("root_lock", finding.root_lock);
+  sheet_.index("root", finding.root);
+  sheet_.index("root_lock", finding.root_lock);
   if (finding.changed_hands) {
     out_.number("changed_hands", *finding.changed_hands);
   } else {
     out_.null("changed_hands");
   }
   out_.number("threshold_ns", finding.threshold_ns);
+  write_orders(sheet_, finding);
   out_.end_object();
 }
 
@@ -143,9 +106,9 @@ void Writer::links(std::string_view key, const std::vector<Link>& links) {
   out_.begin_array(key);
   for (const Link& link : links) {
     out_.begin_row();
-    index("waiter", link.waiter);
-    index("blocker", link.blocker);
-    index("lock", link.lock);
+    sheet_.index("waiter", link.waiter);
+    sheet_.index("blocker", link.blocker);
+    sheet_.index("lock", link.lock);
     out_.text("reason", word_of(kReasonWords, link.reason));
     out_.end_object();
   }
@@ -156,7 +119,7 @@ void Writer::thread(const Thread& thread, std::uint32_t number) {
   out_.begin_object();
   out_.number("index", number);
   out_.number("tid", thread.tid);
-  text("name", thread.name);
+  sheet_.text("name", thread.name);
   out_.boolean("involved", thread.involved);
   out_.boolean("ours", thread.ours);
   out_.text("state", word_of(kStateWords, thread.activity.kind));
@@ -169,113 +132,73 @@ void Writer::thread(const Thread& thread, std::uint32_t number) {
   out_.begin_array("holds");
   for (const Hold& one : thread.holds) hold(one);
   out_.end_array();
-  stack(thread.stack);
+  sheet_.stack("stack", thread.stack);
   out_.number("started_ns", thread.started_ns);
   out_.number("ended_ns", thread.ended_ns);
-  if (thread.entry.pc == 0) {
-    out_.null("entry");
-  } else {
-    frame("entry", thread.entry);
-  }
+  sheet_.place("entry", thread.entry);
   out_.end_object();
 }
 
 void Writer::activity(const system::Activity& activity) {
-  out_.begin_object("activity");
-  text("letter", activity.state == '\0' ? "" : std::string(1, activity.state));
+  if (says_nothing(activity)) {
+    out_.null("activity");
+    return;
+  }
+  out_.begin_row("activity");
+  sheet_.text("letter", activity.state == '\0' ? "" : std::string(1, activity.state));
   if (activity.number < 0) {
     out_.null("number");
   } else {
     out_.number("number", static_cast<std::uint64_t>(activity.number));
   }
-  text("call", activity.call);
-  text("detail", activity.detail);
-  text("kernel_function", activity.kernel_function);
+  sheet_.text("call", activity.call);
+  sheet_.text("detail", activity.detail);
+  sheet_.text("kernel_function", activity.kernel_function);
   out_.boolean("uninterruptible", activity.uninterruptible);
-  since(activity.since_ns);
-  text("trouble", activity.trouble);
+  sheet_.since(activity.since_ns);
+  sheet_.text("trouble", activity.trouble);
   out_.end_object();
 }
 
 void Writer::wait(const Wait& wait) {
-  out_.begin_object("wait");
+  out_.begin_row("wait");
   out_.text("kind", word_of(kWaitWords, wait.kind));
-  address("object", wait.object);
-  index("lock", wait.lock);
-  index("mutex", wait.mutex);
-  index("thread", wait.thread);
-  since(wait.since_ns);
+  sheet_.address("object", wait.object);
+  sheet_.index("lock", wait.lock);
+  sheet_.index("mutex", wait.mutex);
+  sheet_.index("thread", wait.thread);
+  sheet_.since(wait.since_ns);
   out_.boolean("since_about", wait.since_about);
   out_.boolean("timed", wait.timed);
   out_.boolean("in_signal_handler", wait.in_signal_handler);
-  frame("site", wait.site);
+  sheet_.place("site", wait.site);
   out_.end_object();
 }
 
 void Writer::hold(const Hold& hold) {
-  out_.begin_object();
-  index("lock", hold.lock);
-  out_.text("mode", hold.shared ? "shared" : "exclusive");
+  out_.begin_row();
+  sheet_.index("lock", hold.lock);
+  out_.text("mode", word_of(kModeWords, hold.shared));
   out_.boolean("tried", hold.tried);
   out_.boolean("timed", hold.timed);
   out_.number("levels", hold.levels);
   out_.text("phase", word_of(kPhaseWords, hold.phase));
-  since(hold.since_ns);
-  frame("site", hold.site);
-  index("frame", hold.frame);
-  out_.end_object();
-}
-
-void Writer::stack(const symbolize::Stack& stack) {
-  out_.begin_object("stack");
-  out_.boolean("whole", stack.whole);
-  text("trouble", stack.trouble);
-  out_.number("left_out", stack.left_out);
-  out_.number("left_out_after", stack.left_out_after);
-  out_.begin_array("frames");
-  for (const symbolize::Frame& one : stack.frames) frame("", one);
-  out_.end_array();
-  out_.end_object();
-}
-
-// On one line: a report has thousands of them.
-void Writer::frame(std::string_view key, const symbolize::Frame& frame) {
-  out_.begin_row(key);
-  address("pc", frame.pc);
-  if (const Module* const module = say_.module_of(frame.pc)) {
-    out_.number("module", static_cast<std::uint64_t>(module - report_.modules.data()));
-    address("offset", frame.pc - module->base);
-  } else {
-    out_.null("module");
-    out_.null("offset");
-  }
-  address("sp", frame.stack_pointer);
-  out_.text("grade", word_of(kGradeWords, frame.grade));
-  out_.boolean("returns_here", frame.returns_here);
-  out_.boolean("signal", frame.signal);
-  out_.number("function_offset", frame.function_offset);
-  out_.begin_array("sources");
-  for (const symbolize::Source& source : frame.sources) {
-    out_.begin_row();
-    text("function", source.function);
-    text("file", source.file);
-    out_.number("line", source.line);
-    out_.end_object();
-  }
-  out_.end_array();
+  sheet_.since(hold.since_ns);
+  sheet_.place("site", hold.site);
+  sheet_.index("frame", hold.frame);
   out_.end_object();
 }
 
 void Writer::lock(const Lock& lock, std::uint32_t number) {
   out_.begin_object();
   out_.number("index", number);
-  address("address", lock.address);
+  sheet_.address("address", lock.address);
   out_.text("kind", word_of(kLockWords, lock.kind));
-  text("variety", lock.variety);
-  text("name", lock.name);
+  sheet_.text("variety", lock.variety);
+  sheet_.text("name", lock.name);
   out_.text("memory", word_of(kMemoryWords, lock.memory));
-  index("stack_of", lock.stack_of);
-  index("module", lock.module);
+  sheet_.index("stack_of", lock.stack_of);
+  sheet_.index("module", lock.module);
   out_.number("contended", lock.contended);
   out_.number("waited_ns", lock.waited_ns);
   out_.number("owner_word", lock.owner_word);
@@ -286,10 +209,10 @@ void Writer::modules() {
   out_.begin_array("modules");
   for (const Module& module : report_.modules) {
     out_.begin_row();
-    text("path", module.path);
-    address("base", module.base);
-    address("end", module.end);
-    text("build_id", module.build_id);
+    sheet_.text("path", module.path);
+    sheet_.address("base", module.base);
+    sheet_.address("end", module.end);
+    sheet_.text("build_id", module.build_id);
     out_.boolean("deleted", module.deleted);
     out_.end_object();
   }
@@ -300,25 +223,25 @@ void Writer::small_print() {
   out_.begin_array("options");
   for (const auto& [name, value] : report_.options) {
     out_.begin_row();
-    text("name", name);
-    text("value", value);
+    sheet_.text("name", name);
+    sheet_.text("value", value);
     out_.end_object();
   }
   out_.end_array();
   out_.begin_array("dropped");
   for (const auto& [what, count] : report_.dropped) {
     out_.begin_row();
-    text("what", what);
+    sheet_.text("what", what);
     out_.number("count", count);
     out_.end_object();
   }
   out_.end_array();
   out_.begin_object("names");
   out_.boolean("looked_up", report_.named);
-  text("trouble", report_.names_trouble);
+  sheet_.text("trouble", report_.names_trouble);
   out_.end_object();
   out_.begin_array("notes");
-  for (const std::string& note : report_.notes) text("", note);
+  for (const std::string& note : report_.notes) sheet_.text("", note);
   out_.end_array();
 }
 

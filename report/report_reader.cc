@@ -1,9 +1,6 @@
 #include "report/report_reader.h"
 
-#include <charconv>
-#include <limits>
-#include <nlohmann/json.hpp>
-
+#include "report/json_node.h"
 #include "report/report_json.h"
 #include "report/report_words.h"
 #include "report/words.h"
@@ -11,82 +8,16 @@
 namespace impasse::report {
 namespace {
 
-using Json = nlohmann::json;
+// Every reference to a place copies its names, and a small file can have many of both.
+constexpr std::size_t kMostNameBytes = std::size_t{512} << 20;
 
-struct Problem {
-  std::string sentence;
-};
-
-// A value and where it stands, so that a complaint can say it.
-class Node {
- public:
-  Node(const Json& value, std::string path) : value_(value), path_(std::move(path)) {}
-
-  Node at(const char* key) const {
-    if (!value_.is_object()) wrong("is no object");
-    const auto found = value_.find(key);
-    if (found == value_.end()) wrong("has no \"" + std::string(key) + "\"");
-    return {*found, path_.empty() ? key : path_ + "." + key};
+std::size_t bytes_of(const symbolize::Frame& frame) {
+  std::size_t bytes = 0;
+  for (const symbolize::Source& source : frame.sources) {
+    bytes += sizeof source + source.function.size() + source.file.size();
   }
-  bool is_null() const { return value_.is_null(); }
-
-  std::string text() const {
-    if (!value_.is_string()) wrong("is no text");
-    return value_.get_ref<const std::string&>();
-  }
-  bool boolean() const {
-    if (!value_.is_boolean()) wrong("is neither true nor false");
-    return value_.get<bool>();
-  }
-  template <typename Number>
-  Number number() const {
-    if (!value_.is_number_unsigned()) wrong("is no number without sign");
-    const auto wide = value_.get<std::uint64_t>();
-    if (wide > static_cast<std::uint64_t>(std::numeric_limits<Number>::max())) wrong("is too big");
-    return static_cast<Number>(wide);
-  }
-  // "0x7f31c00241a8"
-  std::uint64_t address() const {
-    const std::string digits = text();
-    std::uint64_t value = 0;
-    if (digits.starts_with("0x")) {
-      const char* const end = digits.data() + digits.size();
-      const auto [stop, error] = std::from_chars(digits.data() + 2, end, value, 16);
-      if (error == std::errc() && stop == end && digits.size() > 2) return value;
-    }
-    wrong("is no address");
-  }
-  // null, or an index below `size`.
-  std::uint32_t index(std::size_t size) const {
-    if (is_null()) return kNobody;
-    const auto value = number<std::uint32_t>();
-    if (value >= size) wrong("points to what is not there");
-    return value;
-  }
-  template <typename Table>
-  auto word(const Table& table) const {
-    const auto value = value_of(table, text());
-    if (!value) wrong("is a word that is not known");
-    return *value;
-  }
-  template <typename Each>
-  void each(Each read) const {
-    if (!value_.is_array()) wrong("is no list");
-    std::size_t i = 0;
-    for (const Json& one : value_) read(Node(one, path_ + "[" + std::to_string(i++) + "]"));
-  }
-  std::size_t size() const {
-    if (!value_.is_array()) wrong("is no list");
-    return value_.size();
-  }
-  [[noreturn]] void wrong(const std::string& what) const {
-    throw Problem{(path_.empty() ? "it" : path_) + " " + what};
-  }
-
- private:
-  const Json& value_;
-  std::string path_;
-};
+  return bytes;
+}
 
 class Reader {
  public:
@@ -97,12 +28,15 @@ class Reader {
  private:
   void finding(const Node& node);
   std::vector<Link> links(const Node& list) const;
-  Thread thread(const Node& node) const;
+  Order order(const Node& node);
+  Thread thread(const Node& node);
   system::Activity activity(const Node& thread) const;
-  Wait wait(const Node& node) const;
-  Hold hold(const Node& node, std::size_t frames) const;
-  symbolize::Stack stack(const Node& node) const;
-  symbolize::Frame frame(const Node& node) const;
+  Wait wait(const Node& node);
+  Hold hold(const Node& node, std::size_t frames);
+  static symbolize::Frame place(const Node& node, std::size_t modules);
+  symbolize::Stack stack(const Node& node);
+  symbolize::Frame site(const Node& node);  // a reference to a place
+  symbolize::StackId stack_id(const Node& node) const;
   Lock lock(const Node& node) const;
   void small_print();
 
@@ -113,6 +47,9 @@ class Reader {
   std::size_t threads_ = 0;
   std::size_t locks_ = 0;
   std::size_t modules_ = 0;
+  std::vector<symbolize::Frame> places_;
+  std::vector<symbolize::StackId> stacks_;
+  std::size_t name_bytes_ = 0;
   Report report_;
 };
 
@@ -136,6 +73,9 @@ Report Reader::read() {
   report_.moment.monotonic_ns = moment.at("monotonic_ns").number<std::uint64_t>();
   report_.moment.wall_ns = moment.at("wall_ns").number<std::uint64_t>();
 
+  all_.at("places").each([this](const Node& n) { places_.push_back(place(n, modules_)); });
+  all_.at("stacks").each(
+      [this](const Node& n) { stacks_.push_back(report_.stacks.keep(stack(n))); });
   finding(all_.at("finding"));
   all_.at("threads").each([this](const Node& n) { report_.threads.push_back(thread(n)); });
   report_.threads_not_looked_at = all_.at("threads_not_looked_at").number<std::uint64_t>();
@@ -161,6 +101,37 @@ void Reader::finding(const Node& node) {
     finding.changed_hands = node.at("changed_hands").number<std::uint64_t>();
   }
   finding.threshold_ns = node.at("threshold_ns").number<std::uint64_t>();
+  finding.doubt = node.at("doubt").word(kDoubtWords);
+  node.at("orders").each([&](const Node& n) { finding.orders.push_back(order(n)); });
+}
+
+Order Reader::order(const Node& node) {
+  Order order;
+  order.from = lock_index(node.at("from"));
+  order.to = lock_index(node.at("to"));
+  order.from_shared = node.at("from_mode").word(kModeWords);
+  order.to_shared = node.at("to_mode").word(kModeWords);
+  order.to_timed = node.at("to_timed").boolean();
+  order.again = node.at("again").boolean();
+  order.tid = node.at("tid").number<std::uint32_t>();
+  order.thread_name = node.at("thread_name").text();
+  order.thread = thread_index(node.at("thread"));
+  order.from_site = site(node.at("from_site"));
+  order.to_site = site(node.at("to_site"));
+  order.stack = stack_id(node.at("stack"));
+  order.from_frame = node.at("from_frame").index(report_.stack_of(order).frames.size());
+  node.at("others").each([&](const Node& n) {
+    Order::Held held;
+    held.lock = lock_index(n.at("lock"));
+    held.shared = n.at("mode").word(kModeWords);
+    held.site = site(n.at("site"));
+    order.others.push_back(std::move(held));
+  });
+  order.seen = node.at("seen").number<std::uint64_t>();
+  order.threads = node.at("threads").number<std::uint64_t>();
+  order.first_ns = node.at("first_ns").number<std::uint64_t>();
+  order.last_ns = node.at("last_ns").number<std::uint64_t>();
+  return order;
 }
 
 std::vector<Link> Reader::links(const Node& list) const {
@@ -176,7 +147,7 @@ std::vector<Link> Reader::links(const Node& list) const {
   return links;
 }
 
-Thread Reader::thread(const Node& node) const {
+Thread Reader::thread(const Node& node) {
   Thread thread;
   thread.tid = node.at("tid").number<std::uint32_t>();
   thread.name = node.at("name").text();
@@ -184,12 +155,12 @@ Thread Reader::thread(const Node& node) const {
   thread.ours = node.at("ours").boolean();
   thread.activity = activity(node);
   if (!node.at("wait").is_null()) thread.wait = wait(node.at("wait"));
-  thread.stack = stack(node.at("stack"));
-  node.at("holds").each(
-      [&](const Node& n) { thread.holds.push_back(hold(n, thread.stack.frames.size())); });
+  thread.stack = stack_id(node.at("stack"));
+  const std::size_t frames = report_.stack_of(thread).frames.size();
+  node.at("holds").each([&](const Node& n) { thread.holds.push_back(hold(n, frames)); });
   thread.started_ns = node.at("started_ns").number<std::uint64_t>();
   thread.ended_ns = node.at("ended_ns").number<std::uint64_t>();
-  if (!node.at("entry").is_null()) thread.entry = frame(node.at("entry"));
+  thread.entry = site(node.at("entry"));
   return thread;
 }
 
@@ -197,6 +168,7 @@ system::Activity Reader::activity(const Node& thread) const {
   system::Activity activity;
   activity.kind = thread.at("state").word(kStateWords);
   const Node node = thread.at("activity");
+  if (node.is_null()) return activity;
   const std::string letter = node.at("letter").text();
   if (letter.size() > 1) node.at("letter").wrong("is more than a letter");
   if (!letter.empty()) activity.state = letter.front();
@@ -210,7 +182,7 @@ system::Activity Reader::activity(const Node& thread) const {
   return activity;
 }
 
-Wait Reader::wait(const Node& node) const {
+Wait Reader::wait(const Node& node) {
   Wait wait;
   wait.kind = node.at("kind").word(kWaitWords);
   wait.object = node.at("object").address();
@@ -221,45 +193,59 @@ Wait Reader::wait(const Node& node) const {
   wait.since_about = node.at("since_about").boolean();
   wait.timed = node.at("timed").boolean();
   wait.in_signal_handler = node.at("in_signal_handler").boolean();
-  wait.site = frame(node.at("site"));
+  wait.site = site(node.at("site"));
   return wait;
 }
 
-Hold Reader::hold(const Node& node, std::size_t frames) const {
+Hold Reader::hold(const Node& node, std::size_t frames) {
   Hold hold;
   hold.lock = lock_index(node.at("lock"));
-  const std::string mode = node.at("mode").text();
-  if (mode != "shared" && mode != "exclusive") node.at("mode").wrong("is no mode");
-  hold.shared = mode == "shared";
+  hold.shared = node.at("mode").word(kModeWords);
   hold.tried = node.at("tried").boolean();
   hold.timed = node.at("timed").boolean();
   hold.levels = node.at("levels").number<std::uint64_t>();
   hold.phase = node.at("phase").word(kPhaseWords);
   hold.since_ns = node.at("since_ns").number<std::uint64_t>();
-  hold.site = frame(node.at("site"));
+  hold.site = site(node.at("site"));
   hold.frame = node.at("frame").index(frames);
   return hold;
 }
 
-symbolize::Stack Reader::stack(const Node& node) const {
+symbolize::StackId Reader::stack_id(const Node& node) const {
+  const std::uint32_t row = node.index(stacks_.size());
+  return row == kNobody ? symbolize::kNoStack : stacks_[row];
+}
+
+symbolize::Stack Reader::stack(const Node& node) {
   symbolize::Stack stack;
   stack.whole = node.at("whole").boolean();
   stack.trouble = node.at("trouble").text();
   stack.left_out = node.at("left_out").number<std::uint64_t>();
   stack.left_out_after = node.at("left_out_after").number<std::size_t>();
-  node.at("frames").each([&](const Node& n) { stack.frames.push_back(frame(n)); });
+  node.at("frames").each([&](const Node& n) {
+    if (n.at("place").is_null()) n.at("place").wrong("is no place");
+    symbolize::Frame frame = site(n.at("place"));
+    frame.grade = n.at("grade").word(kGradeWords);
+    frame.signal = n.at("signal").boolean();
+    stack.frames.push_back(std::move(frame));
+  });
   return stack;
 }
 
-symbolize::Frame Reader::frame(const Node& node) const {
+symbolize::Frame Reader::site(const Node& node) {
+  const std::uint32_t row = node.index(places_.size());
+  if (row == kNobody) return {};
+  name_bytes_ += bytes_of(places_[row]);
+  if (name_bytes_ > kMostNameBytes) node.wrong("is one place too many: their names are too long");
+  return places_[row];
+}
+
+symbolize::Frame Reader::place(const Node& node, std::size_t modules) {
   symbolize::Frame frame;
   frame.pc = node.at("pc").address();
-  (void)node.at("module").index(modules_);
+  (void)node.at("module").index(modules);
   if (!node.at("offset").is_null()) (void)node.at("offset").address();
-  frame.stack_pointer = node.at("sp").address();
-  frame.grade = node.at("grade").word(kGradeWords);
   frame.returns_here = node.at("returns_here").boolean();
-  frame.signal = node.at("signal").boolean();
   frame.function_offset = node.at("function_offset").number<std::uint64_t>();
   node.at("sources").each([&](const Node& n) {
     symbolize::Source source;

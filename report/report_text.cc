@@ -1,6 +1,8 @@
 #include "report/report_text.h"
 
 #include "report/ages.h"
+#include "report/order_picture.h"
+#include "report/order_text.h"
 #include "report/phrases.h"
 #include "report/picture.h"
 #include "report/small_print.h"
@@ -103,8 +105,10 @@ std::string report_text(const Report& report, const TextStyle& style) {
     out += first ? bold(text) : text;
     first = false;
   }
+  add_lines(out, "WHAT ORDER", order_picture(say, style.width - kIndent));
   add_lines(out, "WHO WAITS FOR WHOM", picture(say, style.width - kIndent));
   add_lines(out, "TIMELINE", timeline(say, style.width));
+  out += order_section(say);
   out += thread_sections(say);
   out += small_print(say);
   return finished(out, style);

@@ -1,4 +1,4 @@
-// A report for people: verdict, picture, timeline, threads, small print.
+// A report for people: verdict, picture, timeline, orders, threads, small print.
 //
 // Promises: a pure function of its arguments, no I/O; whatever bytes and indices the report has,
 // what comes out is printable UTF-8, and short even when two thousand threads wait behind one lock

@@ -16,13 +16,20 @@ struct Word {
   std::string_view word;
 };
 
-inline constexpr std::array<Word<FindingKind>, 6> kFindingWords = {{
+inline constexpr std::array<Word<FindingKind>, 7> kFindingWords = {{
     {FindingKind::kDump, "dump"},
     {FindingKind::kDeadlock, "deadlock"},
     {FindingKind::kSelfDeadlock, "self_deadlock"},
     {FindingKind::kOrphanedLock, "orphaned_lock"},
     {FindingKind::kLongWait, "long_wait"},
     {FindingKind::kMisuse, "misuse"},
+    {FindingKind::kLockOrder, "lock_order"},
+}};
+inline constexpr std::array<Word<OrderDoubt>, 4> kDoubtWords = {{
+    {OrderDoubt::kNone, "none"},
+    {OrderDoubt::kTimed, "timed"},
+    {OrderDoubt::kPhases, "phases"},
+    {OrderDoubt::kClass, "class"},
 }};
 inline constexpr std::array<Word<MisuseKind>, 6> kMisuseWords = {{
     {MisuseKind::kNone, "none"},
@@ -79,6 +86,11 @@ inline constexpr std::array<Word<system::ActivityKind>, 9> kStateWords = {{
     {system::ActivityKind::kGone, "gone"},
     {system::ActivityKind::kLeftBehind, "left_behind"},
     {system::ActivityKind::kStarting, "starting"},
+}};
+
+inline constexpr std::array<Word<bool>, 2> kModeWords = {{
+    {false, "exclusive"},
+    {true, "shared"},
 }};
 
 // A value that is in no table has the first word of it.

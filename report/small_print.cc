@@ -4,6 +4,7 @@
 #include <set>
 
 #include "report/ages.h"
+#include "report/frames.h"
 #include "report/ink.h"
 #include "report/words.h"
 
@@ -83,6 +84,11 @@ std::vector<std::uint32_t> by_interest(const Report& report) {
   mark(report.finding.root_lock, 0);
   for (const Link& link : report.finding.cycle) mark(link.lock, 0);
   for (const Link& link : report.finding.crowd) mark(link.lock, 1);
+  for (const Order& order : report.finding.orders) {
+    mark(order.from, 0);
+    mark(order.to, 0);
+    for (const Order::Held& held : order.others) mark(held.lock, 1);
+  }
   std::vector<std::uint32_t> order(report.locks.size());
   for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -115,14 +121,9 @@ std::string locks(const Phrases& say) {
 std::string modules(const Phrases& say) {
   const Report& report = say.report();
   std::set<const Module*> used;
-  const auto use = [&](std::uint64_t pc) {
-    if (const Module* module = say.module_of(pc)) used.insert(module);
-  };
-  for (const Thread& thread : report.threads) {
-    for (const symbolize::Frame& frame : thread.stack.frames) use(frame.pc);
-    for (const Hold& hold : thread.holds) use(hold.site.pc);
-    if (thread.wait) use(thread.wait->site.pc);
-  }
+  for_each_frame(report, [&](const symbolize::Frame& frame) {
+    if (const Module* module = say.module_of(frame.pc)) used.insert(module);
+  });
   if (report.modules.empty()) return "";
   std::string text = heading("MODULES");
   std::size_t shown = 0;
@@ -172,11 +173,9 @@ std::string notes(const Report& report) {
   }
   if (report.notes.size() > kRowsShown) all.emplace_back("… more in the JSON form");
   bool guessed = false;
-  for (const Thread& thread : report.threads) {
-    for (const symbolize::Frame& frame : thread.stack.frames) {
-      guessed = guessed || frame.grade == symbolize::Grade::kGuessed;
-    }
-  }
+  for_each_frame(report, [&guessed](const symbolize::Frame& frame) {
+    guessed = guessed || frame.grade == symbolize::Grade::kGuessed;
+  });
   if (guessed) {
     all.emplace_back("Frames marked with ~ are a guess: a register had to be recovered.");
   }

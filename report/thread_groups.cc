@@ -35,11 +35,12 @@ class Key {
   std::string bytes_;
 };
 
-std::string state_key(const Thread& thread, bool same_lock) {
+std::string state_key(const Report& report, const Thread& thread, bool same_lock) {
   Key key;
-  key.add(thread.stack);
+  const symbolize::Stack& stack = report.stack_of(thread);
+  key.add(stack);
   // Without a stack there is nothing by which two threads that do not wait are alike.
-  key.add(thread.stack.trouble);
+  key.add(stack.trouble);
   key.add(static_cast<std::uint64_t>(thread.activity.kind));
   key.add(thread.wait ? 1 : 0);
   if (thread.wait) {
@@ -82,17 +83,17 @@ std::uint64_t since(const Thread& thread) {
 
 std::vector<ThreadGroup> group_threads(const Phrases& say, const std::vector<std::uint32_t>& which,
                                        bool same_lock) {
-  return grouped(say, which, [same_lock](const Thread& thread, std::uint32_t) {
-    return state_key(thread, same_lock);
+  return grouped(say, which, [&say, same_lock](const Thread& thread, std::uint32_t) {
+    return state_key(say.report(), thread, same_lock);
   });
 }
 
 std::vector<ThreadGroup> group_waits(const Phrases& say, const std::vector<std::uint32_t>& which,
                                      const std::function<bool(std::uint32_t)>& apart) {
-  return grouped(say, which, [&apart](const Thread& thread, std::uint32_t index) {
+  return grouped(say, which, [&say, &apart](const Thread& thread, std::uint32_t index) {
     Key key;
     key.add(apart(index) ? 1 : 0);
-    key.add(thread.stack);
+    key.add(say.report().stack_of(thread));
     if (thread.wait) key.add(*thread.wait);
     return key.take();
   });

@@ -102,16 +102,17 @@ std::string Writer::all() {
     section(in_it, kBytesOfInvolved);
   }
   const bool dump = report_.finding.kind == FindingKind::kDump;
+  const bool order = report_.finding.kind == FindingKind::kLockOrder;
   std::vector<ThreadGroup> groups = group_threads(say_, others_, false);
   if (!others_.empty()) {
-    std::string title = dump ? "ALL THREADS: " : "ALL OTHER THREADS: ";
+    std::string title = dump || (order && in_it.empty()) ? "ALL THREADS: " : "ALL OTHER THREADS: ";
     title += with_commas(others_.size());
     if (groups.size() < others_.size()) {
       title += ", in " + counted(groups.size(), "group", "groups");
     }
     out_ += "\n" + bold(title) + "\n";
     section(groups, dump ? kBytesOfDump : kBytesOfOthers);
-  } else if (!dump) {
+  } else if (!dump && !(order && in_it.empty())) {
     out_ += "\n" + bold("NO OTHER THREADS") + "\n";
   }
   if (!ours_.empty()) {
@@ -154,7 +155,8 @@ void Writer::section(const std::vector<ThreadGroup>& groups, std::size_t budget)
 
 std::string Writer::group(const ThreadGroup& group) const {
   std::string text = bold(head(group)) + "\n" + detail(group) +
-                     stack_text(say_, first(group).stack) + wait(group) + holds(group);
+                     stack_text(say_, say_.report().stack_of(first(group))) + wait(group) +
+                     holds(group);
   return text;
 }
 

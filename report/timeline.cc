@@ -5,6 +5,7 @@
 
 #include "report/ages.h"
 #include "report/ink.h"
+#include "report/order_phrases.h"
 
 namespace impasse::report {
 namespace {
@@ -35,6 +36,7 @@ class Timeline {
   void thread(std::uint32_t index);
   void hold(std::uint32_t index, const Hold& hold);
   void wait(std::uint32_t index, const Wait& wait);
+  void orders();
   void threshold();
   // The root, or one of a circle that is no crowd itself.
   bool weighs(std::uint32_t thread) const;
@@ -103,6 +105,26 @@ void Timeline::wait(std::uint32_t index, const Wait& wait) {
                      std::move(what), say_.wait_place(*say_.thread_at(index))});
 }
 
+void Timeline::orders() {
+  const OrderPhrases words(say_);
+  const bool weighty = words.orders().size() <= kWeightyThreads;
+  for (const Order& order : words.orders()) {
+    if (order.first_ns != 0) {
+      const std::string what = order.again      ? "waited on a condition"
+                               : order.to_timed ? "asked for " + words.to(order)
+                                                : "took " + words.to(order);
+      events_.push_back({order.first_ns, false, 0, weighty, words.who(order),
+                         what + ", holding " + (order.from == order.to ? "it" : words.from(order)),
+                         words.to_place(order)});
+    }
+    if (order.last_ns > order.first_ns) {
+      events_.push_back(
+          {order.last_ns, false, 1, false, "",
+           "newest sight of " + words.lock(order.from) + " and then " + words.lock(order.to), ""});
+    }
+  }
+}
+
 // The longest wait of the crowd is what passed it.
 void Timeline::threshold() {
   const Finding& finding = report_.finding;
@@ -112,6 +134,9 @@ void Timeline::threshold() {
       events_.push_back({finding.found_ns, false, 3, true, "", "impasse confirmed it", ""});
     }
     return;
+  }
+  if (finding.kind == FindingKind::kLockOrder && finding.found_ns != 0) {
+    events_.push_back({finding.found_ns, false, 3, true, "", "impasse saw the circle", ""});
   }
   if (finding.kind != FindingKind::kLongWait || finding.threshold_ns == 0) return;
   std::uint64_t first = 0;
@@ -186,6 +211,7 @@ std::vector<std::string> Timeline::lines(std::size_t width) const {
 std::vector<std::string> Timeline::all(std::size_t width) {
   gather();
   for (const std::uint32_t index : threads_) thread(index);
+  orders();
   threshold();
   if (events_.empty()) return {};
   std::stable_sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) {

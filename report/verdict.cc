@@ -5,6 +5,7 @@
 #include "report/ages.h"
 #include "report/cycle_words.h"
 #include "report/ink.h"
+#include "report/order_words.h"
 #include "report/words.h"
 
 namespace impasse::report {
@@ -149,7 +150,7 @@ void long_wait(const Phrases& say, Lines& lines) {
 // ---- misuse
 
 std::string where_now(const Phrases& say, const Thread& thread) {
-  return thread.stack.frames.empty() ? "" : ", at " + say.stack_place(thread);
+  return say.report().stack_of(thread).frames.empty() ? "" : ", at " + say.stack_place(thread);
 }
 
 std::uint32_t holder_of(const Phrases& say, std::uint32_t lock, std::uint32_t but) {
@@ -312,12 +313,14 @@ std::vector<std::string> verdict(const Phrases& say) {
       misuse(say, lines);
       break;
     case FindingKind::kLockOrder:
+      lines = order_words(say);
       break;
     case FindingKind::kDump:
       dump(say, lines);
       break;
   }
-  if (!say.report().finding.certain) {
+  const bool predicted = say.report().finding.kind == FindingKind::kLockOrder;
+  if (!say.report().finding.certain && !predicted) {
     lines.emplace_back("This could not be confirmed by a second look at the same facts.");
   }
   return lines;
@@ -353,6 +356,9 @@ std::string verdict_line(const Phrases& say) {
     case FindingKind::kOrphanedLock:
       middle = say.lock_in_full(finding.root_lock) + " is held by " + say.thread(finding.root) +
                ", which is gone" + end;
+      break;
+    case FindingKind::kLockOrder:
+      middle = order_line(say, kLongestLine - text.size());
       break;
     default: {
       const Lines lines = verdict(say);

@@ -69,6 +69,9 @@ class Tree {
   std::size_t count_below(const Threads& threads) const;
   bool has_waiters(std::uint32_t thread) const { return behind_.contains(thread); }
   const Thread& thread(std::uint32_t index) const { return *say_.thread_at(index); }
+  const std::vector<symbolize::Frame>& frames(const Group& group) const {
+    return say_.report().stack_of(thread(group.threads.front())).frames;
+  }
 
   const Phrases& say_;
   std::size_t width_;
@@ -248,8 +251,8 @@ void Tree::tell_apart(std::vector<Group>& groups) const {
   for (Group& group : groups) {
     for (const Group& other : groups) {
       if (&other == &group || other.place != group.place) continue;
-      const auto& mine = thread(group.threads.front()).stack.frames;
-      const auto& theirs = thread(other.threads.front()).stack.frames;
+      const auto& mine = frames(group);
+      const auto& theirs = frames(other);
       for (std::size_t i = 0; i < mine.size(); ++i) {
         if (i < theirs.size() && theirs[i].pc == mine[i].pc) continue;
         group.apart = say_.caller_name(mine[i]);

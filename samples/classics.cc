@@ -20,13 +20,31 @@ struct Entry {
   }
 
 constexpr Entry kClassics[] = {
-    CLASSIC(three_way),       CLASSIC(philosophers),  CLASSIC(rwlock_mix),
-    CLASSIC(join_under_lock), CLASSIC(exited_holder), CLASSIC(fork_held),
-    CLASSIC(signal_relock),   CLASSIC(spin_self),     CLASSIC(spin_abba),
-    CLASSIC(loader),          CLASSIC(crowd),         CLASSIC(recursive),
-    CLASSIC(trylock_backoff), CLASSIC(timed),         CLASSIC(hand_over_hand),
-    CLASSIC(remade_lock),     CLASSIC(robust_owner),  CLASSIC(idle_pool),
-    CLASSIC(futures),         CLASSIC(long_join),
+    CLASSIC(three_way),
+    CLASSIC(philosophers),
+    CLASSIC(rwlock_mix),
+    CLASSIC(join_under_lock),
+    CLASSIC(exited_holder),
+    CLASSIC(fork_held),
+    CLASSIC(signal_relock),
+    CLASSIC(spin_self),
+    CLASSIC(spin_abba),
+    CLASSIC(loader),
+    CLASSIC(crowd),
+    CLASSIC(recursive),
+    CLASSIC(trylock_backoff),
+    CLASSIC(timed),
+    CLASSIC(hand_over_hand),
+    CLASSIC(remade_lock),
+    CLASSIC(robust_owner),
+    CLASSIC(idle_pool),
+    CLASSIC(futures),
+    CLASSIC(long_join),
+    CLASSIC(signalled_holding),
+    CLASSIC(signalled_in_time),
+    CLASSIC(signalled_join),
+    CLASSIC(handler_on_wait),
+    CLASSIC(unseen_relock),
 };
 
 #undef CLASSIC

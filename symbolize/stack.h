@@ -38,6 +38,8 @@ struct Frame {
   // Names. Functions that were inlined into one another are several sources, the innermost first.
   std::vector<Source> sources;
   std::uint64_t function_offset = 0;  // pc from the start of the function that was not inlined
+
+  friend bool operator==(const Frame&, const Frame&) = default;
 };
 
 struct Stack {
@@ -47,6 +49,8 @@ struct Stack {
   std::size_t left_out_after = 0;
   bool whole = false;   // it was walked to its outermost frame
   std::string trouble;  // why there is no stack, or why it ends before its end; a clause
+
+  friend bool operator==(const Stack&, const Stack&) = default;
 };
 
 }  // namespace impasse::symbolize

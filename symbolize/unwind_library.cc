@@ -1,13 +1,38 @@
 #include "symbolize/unwind_library.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
+#include <atomic>
 #include <cstdio>
+#include <iterator>
 
 namespace impasse::symbolize {
 namespace {
 
 constexpr const char* kFile = "libunwind-x86_64.so.8";
+
+// What libunwind needs for itself, as its own file says.
+constexpr const char* kNeeded[] = {"libunwind.so.8", "liblzma.so.5"};
+
+constinit std::array<std::uint64_t, 1 + std::size(kNeeded)> images{};
+constinit std::atomic<std::size_t> images_known{0};
+
+void know_image(void* library, std::size_t& known) {
+  const link_map* map = nullptr;
+  if (library == nullptr || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return;
+  images[known++] = map->l_addr;
+}
+
+void know_images(void* library) {
+  images_known.store(0, std::memory_order_relaxed);
+  std::size_t known = 0;
+  know_image(library, known);
+  for (const char* const file : kNeeded) {
+    know_image(dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD), known);
+  }
+  images_known.store(known, std::memory_order_release);
+}
 
 template <typename Function>
 bool find(void* library, const char* name, Function& function) {
@@ -33,7 +58,12 @@ bool load_unwind_library(UnwindLibrary& library, LoadTrouble& trouble) {
   }
   IMPASSE_UNWIND_FUNCTIONS(IMPASSE_FIND)
 #undef IMPASSE_FIND
+  know_images(handle);
   return true;
+}
+
+std::span<const std::uint64_t> unwind_library_images() {
+  return {images.data(), images_known.load(std::memory_order_acquire)};
 }
 
 }  // namespace impasse::symbolize

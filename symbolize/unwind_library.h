@@ -9,6 +9,8 @@
 #include <libunwind.h>
 
 #include <array>
+#include <cstdint>
+#include <span>
 
 // Exported for perf's use as for ours, and declared nowhere.
 extern "C" int _Ux86_64_dwarf_search_unwind_table(unw_addr_space_t space, unw_word_t ip,
@@ -35,5 +37,8 @@ using LoadTrouble = std::array<char, 160>;
 
 // False: `trouble` says why, as a clause.
 bool load_unwind_library(UnwindLibrary& library, LoadTrouble& trouble);
+
+// Where it was loaded to, with what it needs itself; nothing before it was loaded.
+std::span<const std::uint64_t> unwind_library_images();
 
 }  // namespace impasse::symbolize

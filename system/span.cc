@@ -11,32 +11,34 @@ constexpr std::uint64_t kMinute = 60 * kSecond;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kDay = 24 * kHour;
 
-std::string tenths(std::uint64_t ns, std::uint64_t unit, const char* suffix) {
+std::string tenths(std::uint64_t ns, std::uint64_t unit, const char* suffix, Digits digits) {
   std::string text = std::to_string(ns / unit);
-  if (const std::uint64_t tenth = ns % unit * 10 / unit; tenth != 0) {
-    text += "." + std::to_string(tenth);
-  }
+  const std::uint64_t tenth = ns % unit * 10 / unit;
+  if (tenth != 0 || digits == Digits::kAsMeasured) text += "." + std::to_string(tenth);
   return text + suffix;
 }
 
-std::string two(std::uint64_t ns, std::uint64_t unit, const char* suffix, std::uint64_t below,
-                const char* suffix_below) {
-  std::string text = std::to_string(ns / unit) + suffix;
-  if (const std::uint64_t rest = ns % unit / below; rest != 0) {
-    text += " " + std::to_string(rest) + suffix_below;
-  }
+struct Unit {
+  std::uint64_t ns;
+  const char* suffix;
+};
+
+std::string two(std::uint64_t ns, Unit unit, Unit below, Digits digits) {
+  std::string text = std::to_string(ns / unit.ns) + unit.suffix;
+  const std::uint64_t rest = ns % unit.ns / below.ns;
+  if (rest != 0 || digits == Digits::kAsMeasured) text += " " + std::to_string(rest) + below.suffix;
   return text;
 }
 
 }  // namespace
 
-std::string span_text(std::uint64_t ns) {
-  if (ns < kMillisecond) return tenths(ns, kMillisecond, "ms");
+std::string span_text(std::uint64_t ns, Digits digits) {
+  if (ns < kMillisecond) return tenths(ns, kMillisecond, "ms", digits);
   if (ns < kSecond) return std::to_string(ns / kMillisecond) + "ms";
-  if (ns < kMinute) return tenths(ns, kSecond, "s");
-  if (ns < kHour) return two(ns, kMinute, "m", kSecond, "s");
-  if (ns < kDay) return two(ns, kHour, "h", kMinute, "m");
-  return two(ns, kDay, "d", kHour, "h");
+  if (ns < kMinute) return tenths(ns, kSecond, "s", digits);
+  if (ns < kHour) return two(ns, {kMinute, "m"}, {kSecond, "s"}, digits);
+  if (ns < kDay) return two(ns, {kHour, "h"}, {kMinute, "m"}, digits);
+  return two(ns, {kDay, "d"}, {kHour, "h"}, digits);
 }
 
 bool span_of(const timespec& time, std::uint64_t& ns) {

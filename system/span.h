@@ -7,8 +7,12 @@
 
 namespace impasse::system {
 
-// Cut off, not rounded up; a whole number of seconds has no tenths ("2s").
-std::string span_text(std::uint64_t ns);
+// What is measured is as exact as its last digit ("2.0s", "1m 0s"); what somebody chose is said as
+// chosen ("2s", "1m").
+enum class Digits : std::uint8_t { kAsChosen, kAsMeasured };
+
+// Cut off, not rounded up.
+std::string span_text(std::uint64_t ns, Digits digits = Digits::kAsChosen);
 
 // False for one that the kernel would refuse. What does not fit is "for ever": the largest number.
 bool span_of(const timespec& time, std::uint64_t& ns);

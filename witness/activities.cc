@@ -36,7 +36,7 @@ void Standstills::forget_old(std::uint64_t now_ns) {
   });
 }
 
-void Activities::watch(report::Thread& thread, bool may_ask) {
+symbolize::Stack Activities::watch(report::Thread& thread, bool may_ask) {
   const system::TaskLook look = look_at_task(process_, thread.tid);
   system::Activity seen = system::describe(process_, thread.tid, look, memory_, descriptors_);
   seen.since_ns = standstills_.since(thread.tid, look);
@@ -49,29 +49,27 @@ void Activities::watch(report::Thread& thread, bool may_ask) {
   if (look.asleep() && look.call.sp != 0) {
     const std::uint32_t tid = thread.tid;
     const system::ProcFiles& process = process_;
-    stacks_.of_sleeper(
-        look.call.pc, look.call.sp,
-        [&process, tid, &look] { return look_at_call(process, tid) == look.call; }, thread);
-  } else if (look.call.form == system::CallForm::kRunning) {
-    if (may_ask) {
-      ask(thread);
-    } else {
-      thread.stack.trouble = "it runs, and was not asked for its stack";
-    }
-  } else if (thread.stack.trouble.empty()) {
-    thread.stack.trouble = thread.activity.trouble;
+    return stacks_.of_sleeper(look.call.pc, look.call.sp, [&process, tid, &look] {
+      return look_at_call(process, tid) == look.call;
+    });
   }
+  const bool runs = look.call.form == system::CallForm::kRunning;
+  if (runs && may_ask) return ask(thread.tid);
+  symbolize::Stack none;
+  none.trouble = runs ? "it runs, and was not asked for its stack" : thread.activity.trouble;
+  return none;
 }
 
-void Activities::ask(report::Thread& thread) {
+symbolize::Stack Activities::ask(std::uint32_t tid) {
   RunningStack given;
-  const Asked answer = ask_running_thread(thread.tid, given);
+  const Asked answer = ask_running_thread(tid, given);
   if (answer == Asked::kGiven) {
-    stacks_.of_copy(symbolize::Registers::from_signal(given.registers.data()), given.address,
-                    given.bytes, given.size, thread);
-  } else {
-    thread.stack.trouble = trouble_words(answer);
+    return stacks_.of_copy(symbolize::Registers::from_signal(given.registers.data()), given.address,
+                           given.bytes, given.size);
   }
+  symbolize::Stack none;
+  none.trouble = trouble_words(answer);
+  return none;
 }
 
 void Activities::add_strangers(report::Report& report, bool may_ask) {
@@ -92,7 +90,7 @@ void Activities::add_strangers(report::Report& report, bool may_ask) {
     while (!thread.name.empty() && thread.name.back() == '\n') thread.name.pop_back();
     thread.ours = std::find(std::begin(kOurThreads), std::end(kOurThreads), thread.name) !=
                   std::end(kOurThreads);
-    if (!thread.ours) watch(thread, may_ask);
+    if (!thread.ours) thread.stack = report.stacks.keep(watch(thread, may_ask));
     report.threads.push_back(std::move(thread));
   }
 }

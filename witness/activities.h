@@ -42,13 +42,13 @@ class Activities {
         standstills_(standstills),
         descriptors_(process_) {}
 
-  // `may_ask`: should it run, it may be asked for its stack.
-  void watch(report::Thread& thread, bool may_ask);
+  // Finds out what it does; gives its stack. `may_ask`: should it run, it may be asked for that.
+  symbolize::Stack watch(report::Thread& thread, bool may_ask);
   // Threads of the process that the ledger does not have.
   void add_strangers(report::Report& report, bool may_ask);
 
  private:
-  void ask(report::Thread& thread);
+  symbolize::Stack ask(std::uint32_t tid);
 
   system::ProcFiles process_;
   const system::Memory& memory_;

@@ -41,6 +41,41 @@ int rename_new(const char* from, const char* to) {
   return rename(from, to) == 0 ? 0 : errno;
 }
 
+// Needs no room where there is none: takes the place of the promise in the file itself.
+constexpr std::string_view kNamesUnknown = "names are still not known";
+static_assert(kNamesUnknown.size() == kNamesPending.size());
+
+void take_promise_back(const std::string& path) {
+  constexpr std::size_t kStep = 64 << 10;
+  const int fd = open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return;
+  std::string piece(kStep, '\0');
+  off_t offset = 0;
+  for (;;) {
+    const ssize_t n = pread(fd, piece.data(), piece.size(), offset);
+    if (n < static_cast<ssize_t>(kNamesPending.size())) break;
+    const std::string_view read(piece.data(), static_cast<std::size_t>(n));
+    if (const std::size_t at = read.find(kNamesPending); at != std::string_view::npos) {
+      static_cast<void>(
+          !pwrite(fd, kNamesUnknown.data(), kNamesUnknown.size(), offset + static_cast<off_t>(at)));
+      break;
+    }
+    // The next piece begins where the sentence could have begun.
+    offset += n - static_cast<ssize_t>(kNamesPending.size()) + 1;
+  }
+  close(fd);
+}
+
+// On standard error no full form can take its place.
+std::string without_promise(std::string_view text) {
+  constexpr std::string_view kNever = "no file takes this report, and so they are not looked up";
+  std::string last(text);
+  if (const std::size_t at = last.find(kNamesPending); at != std::string::npos) {
+    last.replace(at, kNamesPending.size(), kNever);
+  }
+  return last;
+}
+
 std::string report_path(const std::string& directory, std::uint32_t process, std::uint32_t number,
                         const char* ending) {
   return directory + "/impasse." + std::to_string(process) + "." + std::to_string(number) + ending;
@@ -132,13 +167,24 @@ Delivery::Files Delivery::put(std::uint32_t number, std::string_view text, std::
     complaint += "reports cannot be written to " + places_[i] + " (" + strerrordesc_np(error) +
                  "); next: " + (i + 1 < places_.size() ? places_[i + 1] : "standard error");
   }
-  write_to_stderr(text);
+  write_to_stderr(without_promise(text));
   return files;
 }
 
 bool Delivery::replace(const Files& files, std::string_view text, std::string_view json) {
   if (files.text.empty()) return false;
-  return write_file(files.json, json, true) == 0 && write_file(files.text, text, true) == 0;
+  if (write_file(files.json, json, true) == 0 && write_file(files.text, text, true) == 0) {
+    return true;
+  }
+  take_promise_back(files.json);
+  take_promise_back(files.text);
+  return false;
+}
+
+void Delivery::remove(const Files& files) {
+  if (files.text.empty()) return;
+  unlink(files.text.c_str());
+  unlink(files.json.c_str());
 }
 
 }  // namespace impasse::witness

@@ -13,6 +13,9 @@
 
 namespace impasse::witness {
 
+// What a raw report says of its names, while somebody looks them up for its full form.
+inline constexpr std::string_view kNamesPending = "names are being looked up";
+
 class Delivery {
  public:
   // `directory` is absolute; `process` as it stands in names of files.
@@ -30,8 +33,10 @@ class Delivery {
   std::uint32_t next_number();
   Files put(std::uint32_t number, std::string_view text, std::string_view json,
             std::string& complaint);
-  // The same report with more in it. False: what stands there stays.
+  // The same report with more in it. False: what stands there stays, and promises names no longer.
   static bool replace(const Files& files, std::string_view text, std::string_view json);
+  // It should not have been told after all.
+  static void remove(const Files& files);
 
  private:
   bool put_into(const std::string& directory, std::uint32_t number, std::string_view text,

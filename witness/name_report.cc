@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "report/frames.h"
 #include "symbolize/namer.h"
 
 namespace impasse::witness {
@@ -22,12 +23,7 @@ void name_lock(symbolize::Namer& namer, report::Lock& lock) {
 
 void name_report(report::Report& report) {
   symbolize::Namer namer;
-  for (report::Thread& thread : report.threads) {
-    namer.name(thread.stack);
-    for (report::Hold& hold : thread.holds) namer.name(hold.site);
-    if (thread.wait) namer.name(thread.wait->site);
-    if (thread.entry.pc != 0) namer.name(thread.entry);
-  }
+  report::for_each_frame(report, [&namer](symbolize::Frame& frame) { namer.name(frame); });
   for (report::Lock& lock : report.locks) name_lock(namer, lock);
   report.named = true;
   report.names_trouble = namer.trouble();

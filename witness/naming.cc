@@ -8,18 +8,22 @@
 
 namespace impasse::witness {
 
-void NamingTask::look_up() const {
+void NamingTask::look_up() {
   report::Report named = report_;
   name_report(named);
+  if (rules_ != nullptr) {
+    judgement_ = report::judge(*rules_, named);
+    named_ = std::move(named);
+    return;
+  }
   const std::string text = report::report_text(named, {});
   const std::string json = report::report_json(named);
-  if (!outdated_.load(std::memory_order_acquire)) Delivery::replace(files_, text, json);
+  if (!outdated()) Delivery::replace(files_, text, json);
 }
 
 bool NamingTask::run_here() {
-  const std::string dump = files_.text + ".crash";
   auto work = [this] { look_up(); };
-  if (!symbolize::run_guarded(dump.c_str(), work)) {
+  if (!symbolize::run_guarded(crash_path_.c_str(), work)) {
     side_.set_lost();
     return false;
   }

@@ -309,6 +309,10 @@ std::string ReportBuilder::fingerprint() const {
     count_holds(link.blocker, link.lock);
   }
   if (finding.cycle.empty()) count_holds(finding.root, finding.root_lock);
+  for (const report::Order& order : finding.orders) {
+    count_site(sum, order.from_site, 8);
+    count_site(sum, order.to_site, 9);
+  }
   if (finding.kind == FindingKind::kMisuse) {
     const auto& asked = report_.threads[finding.root].wait;
     if (asked) count_site(sum, asked->site, 4 + static_cast<std::uint64_t>(finding.misuse));

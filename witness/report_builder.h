@@ -11,7 +11,14 @@
 #include "report/report.h"
 #include "symbolize/modules.h"
 
+namespace impasse {
+struct OrderCircle;
+struct OrderSight;
+}  // namespace impasse
+
 namespace impasse::witness {
+
+class OrderWatch;
 
 class ReportBuilder {
  public:
@@ -23,6 +30,10 @@ class ReportBuilder {
   void add_finding(const Telling& telling, const Thresholds& thresholds);
   // A rule that was broken; its thread is the finding's root.
   void add_incident(const Incident& incident);
+  // Locks are taken in contradicting orders.
+  void add_circle(const OrderCircle& circle, std::uint64_t found_ns, const OrderWatch& watch);
+  // Every order that was seen: a dump of another kind. No more than `most`, and a note.
+  void add_all_orders(const OrderWatch& watch, std::size_t most);
   void add_modules();
   void add_dropped();
 
@@ -35,6 +46,7 @@ class ReportBuilder {
   report::Hold hold_from(const HoldFact& fact);
   report::Wait wait_from(const CurrentWait& wait);
   std::uint32_t thread_of(std::uint32_t tid);
+  report::Order order_from(const OrderSight& sight, std::uint32_t held, const OrderWatch& watch);
   void add_past_hold(report::Thread& holder, const Incident& incident);
   report::Link link_from(const VerdictLink& link);
   std::uint64_t moment_of(std::uint32_t tick) const;

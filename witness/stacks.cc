@@ -9,6 +9,8 @@ void here() {}
 // A return address further away than this from a call is in another function.
 constexpr std::uint64_t kFunctionReach = 64 << 10;
 
+constexpr char kWentOn[] = "it went on while its stack was copied";
+
 }  // namespace
 
 Stacks::Stacks(Ledger& ledger, symbolize::AddressSpace& space, symbolize::Unwinder& unwinder)
@@ -26,53 +28,60 @@ void Stacks::leave_out_ours(symbolize::Stack& stack) const {
   });
 }
 
-void Stacks::copy_and_walk(const symbolize::Registers& registers, const std::function<bool()>& same,
-                           report::Thread& thread) {
+symbolize::Stack Stacks::copy_and_walk(const symbolize::Registers& registers,
+                                       const std::function<bool()>& same) {
+  symbolize::Stack stack;
   image_.copy(registers);
   if (!same()) {
-    thread.stack.trouble = "it went on while its stack was copied";
-    return;
+    stack.trouble = kWentOn;
+    return stack;
   }
   image_.allow_more(same);
-  thread.stack = unwinder_.walk(image_, limits_);
-  leave_out_ours(thread.stack);
-  if (image_.changed()) thread.stack.trouble = "it went on while its stack was copied";
+  stack = unwinder_.walk(image_, limits_);
+  leave_out_ours(stack);
+  if (image_.changed()) stack.trouble = kWentOn;
+  return stack;
 }
 
-void Stacks::of_wait(const ThreadFact& fact, report::Thread& thread) {
+symbolize::Stack Stacks::of_wait(const ThreadFact& fact) {
   const auto& r = fact.wait->registers;
   const std::uint64_t sequence = fact.wait->sequence;
   const WaitRecord& record = ledger_.slot(fact.slot).wait;
-  copy_and_walk(
+  return copy_and_walk(
       symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12], r[kR13],
                                        r[kR14], r[kR15]),
-      [&record, sequence] { return record.sequence.load(std::memory_order_acquire) == sequence; },
-      thread);
+      [&record, sequence] { return record.sequence.load(std::memory_order_acquire) == sequence; });
 }
 
-void Stacks::of_copy(const symbolize::Registers& registers, std::uint64_t address,
-                     const void* bytes, std::size_t size, report::Thread& thread) {
+symbolize::Stack Stacks::of_copy(const symbolize::Registers& registers, std::uint64_t address,
+                                 const void* bytes, std::size_t size) {
   image_.adopt(registers, address, bytes, size);
-  thread.stack = unwinder_.walk(image_, limits_);
-  leave_out_ours(thread.stack);
+  symbolize::Stack stack = unwinder_.walk(image_, limits_);
+  leave_out_ours(stack);
+  return stack;
 }
 
 // A hold keeps the stack pointer of the frame that took it: while that frame is there, it is the
 // one in which the lock was taken.
-void Stacks::find_hold_frames(const ThreadFact& fact, report::Thread& thread) {
+std::optional<std::uint32_t> Stacks::frame_of_call(const symbolize::Stack& stack,
+                                                   std::uint64_t site, std::uint32_t stack_low) {
+  if (stack_low == 0) return std::nullopt;
+  for (std::uint32_t i = 0; i < stack.frames.size(); ++i) {
+    const symbolize::Frame& frame = stack.frames[i];
+    const std::uint64_t apart = frame.pc > site ? frame.pc - site : site - frame.pc;
+    if (static_cast<std::uint32_t>(frame.stack_pointer) == stack_low && apart < kFunctionReach) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+void Stacks::find_hold_frames(const ThreadFact& fact, const symbolize::Stack& stack,
+                              report::Thread& thread) {
   for (report::Hold& hold : thread.holds) {
     for (const HoldFact& known : fact.holds) {
-      if (known.site != hold.site.pc || known.stack_low == 0) continue;
-      for (std::uint32_t i = 0; i < thread.stack.frames.size(); ++i) {
-        const symbolize::Frame& frame = thread.stack.frames[i];
-        const std::uint64_t apart =
-            frame.pc > hold.site.pc ? frame.pc - hold.site.pc : hold.site.pc - frame.pc;
-        if (static_cast<std::uint32_t>(frame.stack_pointer) == known.stack_low &&
-            apart < kFunctionReach) {
-          hold.frame = i;
-          break;
-        }
-      }
+      if (known.site != hold.site.pc) continue;
+      if (const auto frame = frame_of_call(stack, known.site, known.stack_low)) hold.frame = *frame;
     }
   }
 }

@@ -4,6 +4,8 @@
 // own thread.
 #pragma once
 
+#include <optional>
+
 #include "detector/ledger.h"
 #include "detector/snapshot.h"
 #include "report/report.h"
@@ -17,23 +19,28 @@ class Stacks {
   Stacks(Ledger& ledger, symbolize::AddressSpace& space, symbolize::Unwinder& unwinder);
 
   // A thread that wrote down its wait with its registers.
-  void of_wait(const ThreadFact& fact, report::Thread& thread);
+  symbolize::Stack of_wait(const ThreadFact& fact);
   // A thread asleep in a system call: of which only this much is known.
   template <typename SameAsBefore>
-  void of_sleeper(std::uint64_t pc, std::uint64_t sp, SameAsBefore same, report::Thread& thread) {
-    copy_and_walk(symbolize::Registers::from_system_call(pc, sp), same, thread);
+  symbolize::Stack of_sleeper(std::uint64_t pc, std::uint64_t sp, SameAsBefore same) {
+    return copy_and_walk(symbolize::Registers::from_system_call(pc, sp), same);
   }
   // Registers and bytes that the thread itself gave.
-  void of_copy(const symbolize::Registers& registers, std::uint64_t address, const void* bytes,
-               std::size_t size, report::Thread& thread);
+  symbolize::Stack of_copy(const symbolize::Registers& registers, std::uint64_t address,
+                           const void* bytes, std::size_t size);
 
-  // The frames in which its locks were taken, where they are still there.
-  static void find_hold_frames(const ThreadFact& fact, report::Thread& thread);
+  // The frame that made this call with the stack pointer at this place, if it is still there.
+  static std::optional<std::uint32_t> frame_of_call(const symbolize::Stack& stack,
+                                                    std::uint64_t site, std::uint32_t stack_low);
+  // The frames in which its locks were taken, where they are still there. Before the stack is kept
+  // in the report, where stack pointers are not.
+  static void find_hold_frames(const ThreadFact& fact, const symbolize::Stack& stack,
+                               report::Thread& thread);
 
  private:
   void leave_out_ours(symbolize::Stack& stack) const;
-  void copy_and_walk(const symbolize::Registers& registers, const std::function<bool()>& same,
-                     report::Thread& thread);
+  symbolize::Stack copy_and_walk(const symbolize::Registers& registers,
+                                 const std::function<bool()>& same);
 
   Ledger& ledger_;
   symbolize::Unwinder& unwinder_;

@@ -9,21 +9,14 @@
 #include "detector/lock_table.h"
 #include "detector/own_ledger.h"
 #include "report/report_json.h"
-#include "report/report_text.h"
-#include "symbolize/arena.h"
 #include "witness/naming.h"
 #include "witness/own_output.h"
 
 namespace impasse::witness {
 namespace {
 
-constexpr std::uint64_t kNamingPatienceNs = 5'000'000'000;
-constexpr std::uint64_t kSidePatienceNs = 500'000'000;
-constexpr std::size_t kMostWaitingForNames = 16;
 // More threads than anybody reads: the rest is listed without a stack.
 constexpr std::size_t kMostStacks = 4'096;
-constexpr std::uint32_t kNoFinding = 0;
-constexpr const char* kNamesPending = "names are being looked up";
 
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
@@ -54,18 +47,6 @@ void add_lock_records(Snapshot& snapshot, Ledger& ledger) {
   }
 }
 
-Reported reported(const report::Report& report, const Delivery::Files& files, bool first) {
-  Reported what;
-  what.kind = report.finding.kind;
-  what.stuck = report.finding.misuse == MisuseKind::kNone;
-  what.first = first;
-  what.line = report::report_line(report);
-  if (!files.text.empty()) what.line += ": " + files.text;
-  what.text_path = files.text;
-  what.json_path = files.json;
-  return what;
-}
-
 }  // namespace
 
 Witness::Witness(Ledger& ledger, LockProbe probe, Settings settings, Walkers& walkers,
@@ -77,7 +58,17 @@ Witness::Witness(Ledger& ledger, LockProbe probe, Settings settings, Walkers& wa
       listener_(listener),
       delivery_(settings_.directory, settings_.temporary_directory, ledger.header().pid),
       space_(walkers.space),
-      unwinder_(walkers.unwinder) {}
+      unwinder_(walkers.unwinder),
+      sieve_(settings_.suppressions, settings_.baseline),
+      outcome_(*settings_.outcome) {
+  outcome_.ready.store(true, std::memory_order_release);
+  outcome_.has_last_words.store(!settings_.quiet && sieve_.has_last_words(),
+                                std::memory_order_release);
+  if (settings_.quiet) return;
+  for (const std::string& complaint : sieve_.complaints()) {
+    write_to_stderr("impasse: " + complaint + "\n");
+  }
+}
 
 Witness::~Witness() = default;
 
@@ -123,12 +114,11 @@ void Witness::watch_threads(const Snapshot& snapshot, report::Report& report, bo
     }
     const bool by_record = fact.wait && thread.wait && thread.wait->object == fact.wait->object &&
                            thread.wait->kind == fact.wait->kind;
-    if (by_record) {
-      stacks.of_wait(fact, thread);
-    } else {
-      activities.watch(thread, running_stacks && (thread.involved || dump));
-    }
-    Stacks::find_hold_frames(fact, thread);
+    symbolize::Stack stack =
+        by_record ? stacks.of_wait(fact)
+                  : activities.watch(thread, running_stacks && (thread.involved || dump));
+    Stacks::find_hold_frames(fact, stack, thread);
+    thread.stack = report.stacks.keep(std::move(stack));
   };
   for (const bool involved : {true, false}) {
     for (std::size_t i = 0; i < snapshot.threads.size(); ++i) {
@@ -157,46 +147,21 @@ bool Witness::allowed() {
 }
 
 bool Witness::tell(const Telling& telling, const Snapshot& snapshot) {
-  const auto known = std::find_if(written_.begin(), written_.end(),
-                                  [&](const Written& w) { return w.finding == telling.finding; });
-  const bool first = known == written_.end();
+  const Written* const known = find_written(telling.finding);
+  if (known != nullptr && known->fate == Fate::kOpen) return false;
+  const bool suppressed = known != nullptr && known->fate == Fate::kSuppressed;
+  if (suppressed && known->kind == telling.verdict->kind) return true;
+  const bool first = known == nullptr || suppressed;
   if (first && !allowed()) return true;
   report::Report report = gather(
       snapshot, [&](ReportBuilder& builder) { builder.add_finding(telling, settings_.thresholds); },
       settings_.running_stacks);
   if (first) {
     deliver_first(std::move(report), telling.finding);
-    return true;
+  } else {
+    tell_again(std::move(report), telling.finding);
   }
-  const Delivery::Files files = known->files;
-  report.finding.number = files.number;
-  report.names_trouble = kNamesPending;
-  for (const auto& task : waiting_) {
-    if (task->files().number == files.number) task->outdate();
-  }
-  if (current_ && current_->files().number == files.number) current_->outdate();
-  Delivery::replace(files, report::report_text(report, {}), report::report_json(report));
-  const Reported what = reported(report, files, false);
-  have_named(std::move(report), files, what);
   return true;
-}
-
-// Raw first: on disk before a name is looked up.
-void Witness::deliver_first(report::Report report, std::uint32_t finding) {
-  report.finding.number = delivery_.next_number();
-  report.names_trouble = kNamesPending;
-  std::string complaint;
-  const Delivery::Files files =
-      delivery_.put(report.finding.number, report::report_text(report, {}),
-                    report::report_json(report), complaint);
-  if (finding != kNoFinding) written_.push_back({finding, files});
-  ++reports_;
-  const bool found = report.finding.kind != FindingKind::kDump;
-  if (found) ledger_.header().findings.fetch_add(1, std::memory_order_relaxed);
-  if (!complaint.empty()) write_to_stderr("impasse: " + complaint + "\n");
-  const Reported what = reported(report, files, true);
-  write_to_stderr(what.line + "\n");
-  have_named(std::move(report), files, what);
 }
 
 std::string Witness::dump_json(bool running_stacks) {
@@ -214,6 +179,31 @@ void Witness::write_dump() {
                 kNoFinding);
 }
 
+std::string Witness::orders_json(const OrderWatch& watch) {
+  constexpr std::size_t kMostOrders = 50'000;
+  const LedgerReading reading = read_own_ledger(ledger_);
+  if (!reading.problem.empty()) return {};
+  space_.refresh();
+  ReportBuilder builder(reading.snapshot, probe_, space_.modules());
+  builder.add_all_orders(watch, kMostOrders);
+  builder.add_modules();
+  builder.add_dropped();
+  add_process_facts(builder.report());
+  return report::report_json(builder.report());
+}
+
+void Witness::tell(const OrderCircle& circle, const OrderWatch& watch) {
+  const LedgerReading reading = read_own_ledger(ledger_);
+  if (!reading.problem.empty() || !allowed()) return;
+  deliver_first(gather(
+                    reading.snapshot,
+                    [&](ReportBuilder& builder) {
+                      builder.add_circle(circle, clock_ns(CLOCK_MONOTONIC), watch);
+                    },
+                    false),
+                kNoFinding);
+}
+
 // The thread has gone on since: its stack is the one that it left.
 void Witness::tell(const Incident& incident) {
   if (!allowed()) return;
@@ -223,70 +213,18 @@ void Witness::tell(const Incident& incident) {
       reading.snapshot, [&](ReportBuilder& builder) { builder.add_incident(incident); }, false);
   const auto& r = incident.registers;
   Stacks stacks(ledger_, space_, unwinder_);
-  stacks.of_copy(symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12],
-                                                  r[kR13], r[kR14], r[kR15]),
-                 incident.stack_start, incident.stack, incident.stack_bytes,
-                 report.threads[report.finding.root]);
+  symbolize::Stack stack =
+      stacks.of_copy(symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12],
+                                                      r[kR13], r[kR14], r[kR15]),
+                     incident.stack_start, incident.stack, incident.stack_bytes);
+  const std::uint32_t root = report.finding.root;
+  report::Thread& thread = report.threads[root];
+  for (report::Hold& hold : thread.holds) hold.frame = report::kNobody;
+  if (root < reading.snapshot.threads.size()) {
+    Stacks::find_hold_frames(reading.snapshot.threads[root], stack, thread);
+  }
+  thread.stack = report.stacks.keep(std::move(stack));
   deliver_first(std::move(report), kNoFinding);
-}
-
-void Witness::have_named(report::Report report, const Delivery::Files& files,
-                         const Reported& what) {
-  if (!files.text.empty() && waiting_.size() < kMostWaitingForNames) {
-    waiting_.push_back(std::make_unique<NamingTask>(side_, std::move(report), files));
-    give_next(clock_ns(CLOCK_MONOTONIC));
-  }
-  listener_.reported(what);
-}
-
-void Witness::give_next(std::uint64_t now_ns) {
-  if (waiting_.empty() || current_ != nullptr) return;
-  if (queued_ns_ == 0) queued_ns_ = now_ns;
-  if (side_.give(*waiting_.front())) {
-    current_ = std::move(waiting_.front());
-    given_ns_ = now_ns;
-    late_ = false;
-  } else if (now_ns - queued_ns_ > kSidePatienceNs && !side_.lost()) {
-    // The side thread hangs in the loader of shared libraries. Names do not need it.
-    if (!waiting_.front()->run_here()) return;
-  } else {
-    return;
-  }
-  waiting_.pop_front();
-  queued_ns_ = 0;
-}
-
-// The raw form says for good that it is one; whoever reads it can have names looked up.
-void Witness::give_up_names() {
-  report::Report& report = current_->report();
-  report.names_trouble =
-      side_.lost() ? "looking up names failed; impasse show looks them up"
-                   : "names could not be had within 5 seconds; impasse show looks them up";
-  Delivery::replace(current_->files(), report::report_text(report, {}),
-                    report::report_json(report));
-  late_ = true;
-}
-
-// Nobody is left to look up names.
-void Witness::give_up_waiting() {
-  while (!waiting_.empty()) {
-    current_ = std::move(waiting_.front());
-    waiting_.pop_front();
-    give_up_names();
-  }
-}
-
-void Witness::tend(std::uint64_t now_ns) {
-  if (current_ != nullptr && !late_ && !current_->done() &&
-      (side_.lost() || now_ns - given_ns_ > kNamingPatienceNs)) {
-    give_up_names();
-  }
-  if (current_ != nullptr && current_->done() && side_.idle()) {
-    current_.reset();
-    symbolize::OwnArena::trim();
-  }
-  if (side_.lost() && late_) give_up_waiting();
-  give_next(now_ns);
 }
 
 }  // namespace impasse::witness

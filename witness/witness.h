@@ -6,6 +6,7 @@
 // stands and says so. For the watchdog's thread.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -18,16 +19,29 @@
 #include "witness/delivery.h"
 #include "witness/report_builder.h"
 #include "witness/side_thread.h"
+#include "witness/sieve.h"
 #include "witness/stacks.h"
 
 namespace impasse::witness {
 
+// What the end of the process needs to know; outlives the watchdog and its memory.
+struct Outcome {
+  std::atomic<bool> ready{false};          // the rules were read
+  std::atomic<std::uint32_t> counting{0};  // findings that count for exit_code
+  std::atomic<std::uint32_t> open{0};      // those that a rule may yet suppress
+  std::atomic<bool> has_last_words{false};
+};
+
 struct Settings {
+  Outcome* outcome = nullptr;
   std::string directory;            // of reports, absolute
   std::string temporary_directory;  // $TMPDIR
   Thresholds thresholds;
   std::uint32_t most_reports = 100;
   bool running_stacks = true;
+  std::string suppressions;  // paths, absolute; empty: none
+  std::string baseline;
+  bool quiet = false;  // another process of the family complains of these files and sums up
   std::vector<std::pair<std::string, std::string>> options;  // as given
 };
 
@@ -49,12 +63,14 @@ struct Reported {
 class ReportListener {
  public:
   virtual void reported(const Reported& what) = 0;
+  // Not told, because of a rule.
+  virtual void suppressed(FindingKind kind, const std::string& rule) = 0;
 
  protected:
   ~ReportListener() = default;
 };
 
-class NamingTask;
+class NamingTask;  // witness/naming.h
 
 class Witness final : public FindingSink {
  public:
@@ -66,16 +82,24 @@ class Witness final : public FindingSink {
   bool tell(const Telling& telling, const Snapshot& snapshot) override;
   void tell(const Incident& incident) override;
   void suspect(const std::vector<std::uint32_t>& tids) override;
+  // Locks are taken in contradicting orders.
+  void tell(const OrderCircle& circle, const OrderWatch& watch);
   // At every turn of the watchdog: names that are ready, names that take too long.
   void tend(std::uint64_t now_ns);
   // Every thread of the process, asked for and not found: as JSON, names to be looked up by whoever
   // asked.
   std::string dump_json(bool running_stacks);
+  // Likewise, instead of the threads the orders of their locks.
+  std::string orders_json(const OrderWatch& watch);
   // The same as a report beside the others.
   void write_dump();
 
   // Names are being looked up, and not for too long yet.
   bool naming() const { return (current_ != nullptr && !late_) || !waiting_.empty(); }
+
+  // ---- the end of the process
+  // Tells what was held back, then sums up. For the watchdog's thread, once.
+  void say_last_words();
 
  private:
   using AddCause = std::function<void(ReportBuilder&)>;
@@ -83,10 +107,24 @@ class Witness final : public FindingSink {
   report::Report gather(const Snapshot& snapshot, const AddCause& add_cause, bool running_stacks);
   // One more report is still allowed.
   bool allowed();
-  void deliver_first(report::Report report, std::uint32_t finding);
   void watch_threads(const Snapshot& snapshot, report::Report& report, bool running_stacks);
   void add_process_facts(report::Report& report) const;
-  void have_named(report::Report report, const Delivery::Files& files, const Reported& what);
+
+  // ---- telling.cc: from a report to those who read it
+  static constexpr std::uint32_t kNoFinding = 0;
+  struct Written;
+  Written* find_written(std::uint32_t finding);
+  void deliver_first(report::Report report, std::uint32_t finding);
+  void tell_again(report::Report report, std::uint32_t finding);
+  void announce(const report::Report& report, const Delivery::Files& files, std::uint32_t finding);
+  void count(const report::Report& report, Written* written);
+  Delivery::Files put(report::Report& report, const char* names_trouble);
+  void hold_back(report::Report report, std::uint32_t finding);
+  void drop(const report::Report& report, const report::Judgement& judgement,
+            std::uint32_t finding);
+  void settle(NamingTask& task);
+  void tell_raw(NamingTask& task, const char* names_trouble);
+  void have_named(report::Report report, const Delivery::Files& files);
   void give_next(std::uint64_t now_ns);
   void give_up_names();
   void give_up_waiting();
@@ -100,11 +138,22 @@ class Witness final : public FindingSink {
   Standstills standstills_;
   symbolize::AddressSpace& space_;
   symbolize::Unwinder& unwinder_;
+  Sieve sieve_;
+  Outcome& outcome_;
+  enum class Fate : std::uint8_t {
+    kTold,
+    kOpen,  // a rule may yet suppress it
+    kSuppressed
+  };
   struct Written {
-    std::uint32_t finding;
+    std::uint32_t finding = 0;
+    FindingKind kind = FindingKind::kDump;
+    Fate fate = Fate::kTold;
+    bool counted = false;
     Delivery::Files files;
   };
   std::vector<Written> written_;
+  std::string told_in_;  // the directory of the last report
   std::uint32_t reports_ = 0;
   bool limit_said_ = false;
   std::deque<std::unique_ptr<NamingTask>> waiting_;

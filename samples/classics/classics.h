@@ -22,6 +22,12 @@ int fork_held(const samples::Arguments& arguments, bool repaired);
 
 // interrupted.cc
 int signal_relock(const samples::Arguments& arguments, bool repaired);
+int unseen_relock(const samples::Arguments& arguments, bool repaired);
+
+// signalled.cc: stuck within a wait for a condition, on its way out
+int signalled_holding(const samples::Arguments& arguments, bool repaired);
+int signalled_in_time(const samples::Arguments& arguments, bool repaired);
+int signalled_join(const samples::Arguments& arguments, bool repaired);
 
 // spinning.cc
 int spin_self(const samples::Arguments& arguments, bool repaired);
@@ -34,6 +40,8 @@ int loader(const samples::Arguments& arguments, bool repaired);
 int crowd(const samples::Arguments& arguments, bool repaired);
 
 // Healthy from the beginning: these end well, repaired or not.
+// interrupted.cc
+int handler_on_wait(const samples::Arguments& arguments, bool repaired);
 // orderly.cc
 int recursive(const samples::Arguments& arguments, bool repaired);
 int trylock_backoff(const samples::Arguments& arguments, bool repaired);

@@ -191,6 +191,8 @@ TEST(Spans, InWords) {
   EXPECT_EQ(span_text(312'000'000'000), "5m 12s");
   EXPECT_EQ(span_text(60'000'000'000), "1m");
   EXPECT_EQ(span_text(~std::uint64_t{0}), "213503d 23h");
+  EXPECT_EQ(span_text(2'000'000'000, Digits::kAsMeasured), "2.0s");
+  EXPECT_EQ(span_text(60'000'000'000, Digits::kAsMeasured), "1m 0s");
   std::uint64_t ns = 0;
   EXPECT_FALSE(span_of({-1, 0}, ns));
   EXPECT_FALSE(span_of({0, 1'000'000'000}, ns));

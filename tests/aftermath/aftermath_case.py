@@ -80,8 +80,6 @@ class ActorRun(SampleRun):
         return sorted(ledgers_of(self.pid, self.started_wall, "/tmp"))
 
     def discard(self):
-        # Of a process whose first thread has ended no sign is left among the running ones.
-        self.process.kill()
         super().discard()
         for path in self.other_places():
             with contextlib.suppress(FileNotFoundError):

@@ -20,11 +20,13 @@ import hook_tests
 import log_tests
 import process_tests
 import stderr_tests
+import suppression_tests
 from aftermath_case import AftermathCase
 from sample_run import Tools
 from stage import all_tests, compare_registered
 
-MODULES = (delivery_tests, stderr_tests, ending_tests, hook_tests, log_tests, process_tests)
+MODULES = (delivery_tests, stderr_tests, ending_tests, hook_tests, log_tests, process_tests,
+           suppression_tests)
 SKIPPED = 77
 
 
@@ -33,6 +35,7 @@ def main():
     parser.add_argument("--actor", required=True)
     parser.add_argument("--preload", required=True)
     parser.add_argument("--command", default="")
+    parser.add_argument("--samples", default="")
     parser.add_argument("--registered", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
@@ -41,7 +44,7 @@ def main():
         return compare_registered(tests, arguments.names)
 
     AftermathCase.tools = Tools(
-        samples="",
+        samples=os.path.abspath(arguments.samples),
         preload=os.path.abspath(arguments.preload),
         stress=os.path.abspath(arguments.actor),
     )

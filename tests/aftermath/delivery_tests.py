@@ -103,6 +103,27 @@ class DeliveryTest(AftermathCase):
         run = self.play(STUCK, wrap=("unshare", "-m", "sh", "-c", mount, "sh"), **TO_TEMPORARY)
         self.assert_in_temporary(run, r"reports \(No space left on device\)")
 
+    def test_no_room_for_names(self):
+        """The raw form fits, the draft of the full one does not: nobody is to wait for it."""
+        self.need("unshare", "-m", "true")
+        mount = "mount -t tmpfs -o nr_inodes=3 none reports && exec \"$@\""
+        run = self.play(STUCK, wrap=("unshare", "-m", "sh", "-c", mount, "sh"))
+        place = f"/proc/{run.pid}/root{run.reports}"
+
+        def without_names():
+            names = [f"impasse.{run.pid}.1.{ending}" for ending in ("json", "txt")]
+            paths = [os.path.join(place, name) for name in names]
+            if not all(map(os.path.exists, paths)):
+                return None
+            for path in paths:
+                with open(path, encoding="utf-8") as file:
+                    if "names are still not known" not in file.read():
+                        return None
+            return paths
+
+        for path in until(without_names, "word that names are not known"):
+            self.assert_whole(path)
+
     def test_file_size_limited(self):
         """The signal for that must not meet the program; all files fail: standard error it is."""
         reading, writing = os.pipe()
@@ -116,6 +137,7 @@ class DeliveryTest(AftermathCase):
         text = self.read_until(reading, b"impasse: DEADLOCK: ")
         self.assertIn(b"\nfingerprint ", text)
         self.assertIn(b"(File too large); next: standard error", text)
+        self.assertIn(b"\nWithout names: no file takes this report, and so they are not ", text)
         self.assertTrue(run.is_alive())
         self.assertEqual(run.report_files(), [])
         self.assertEqual(run.other_places(), [])

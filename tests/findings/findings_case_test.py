@@ -11,6 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "facts"))
 
 from findings_case import FindingsCase, Step
+from resolved import referring
 from sample_run import Report, Tools, is_function
 
 PID = 4711
@@ -27,7 +28,8 @@ def thread(name, *, holds, waits, function):
         "wait": {"kind": "mutex", "lock": waits, "site": site(function)},
         "holds": [{"lock": holds, "mode": "exclusive", "site": site(function)}],
         "activity": {"call": "futex", "detail": ""},
-        "stack": {"frames": [site(function), {"sources": [{"function": "main"}]}]},
+        "stack": {"frames": [site(function), site("main")]},
+        "entry": None,
     }
 
 
@@ -47,6 +49,7 @@ ABBA = {
             {"waiter": 1, "blocker": 0, "lock": 0, "reason": "holder"},
         ],
         "crowd": [],
+        "orders": [],
     },
     "threads": [
         thread("one", holds=0, waits=1, function="ns::first<char>"),
@@ -70,7 +73,7 @@ class ByHand(FindingsCase):
         path = os.path.join(folder.name, f"impasse.{PID}.1.json")
         json_form = copy.deepcopy(ABBA)
         spoil(json_form)
-        for name, content in ((path, json.dumps(json_form)), (path[:-4] + "txt", text)):
+        for name, content in ((path, json.dumps(referring(json_form))), (path[:-4] + "txt", text)):
             with open(name, "w", encoding="utf-8") as file:
                 file.write(content)
             os.chmod(name, mode)

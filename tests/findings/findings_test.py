@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""findings_test.py --samples DIR --preload P --stress S --schema J [NAME ...]: is what is found right?
+"""findings_test.py --samples DIR --preload P --stress S --schema J [--for SECONDS] [NAME ...]
+
+Is what is found right?
 
 Each NAME is a test: a sample that runs under impasse, whose reports are read. Without a NAME all
-run; --registered compares the names with those that are given.
+run; --registered compares the names with those that are given. --for: how long the stress lasts.
 """
 
 import argparse
@@ -27,6 +29,7 @@ def main():
     parser.add_argument("--preload", required=True)
     parser.add_argument("--stress", default="")
     parser.add_argument("--schema", default="")
+    parser.add_argument("--for", type=int, default=60, dest="seconds")
     parser.add_argument("--registered", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
@@ -34,6 +37,7 @@ def main():
     if arguments.registered:
         return compare_registered(tests, arguments.names)
 
+    classic_findings.Stress.stress_seconds = arguments.seconds
     FindingsCase.tools = Tools(
         *(
             os.path.abspath(path) if path else ""

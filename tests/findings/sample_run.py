@@ -8,9 +8,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reports"))
+
+from resolved import resolved
 from stage import environment, ledgers_of, processes_of_group
 
 PATIENCE_SECONDS = 30
@@ -128,6 +132,11 @@ class SampleRun:
             raise AssertionError(f"{self.command} does not end: {self.complaints()!r}") from None
 
     def discard(self):
+        # A child may die with its parent: whose ledgers stay behind is known only before. What is
+        # stopped, or about to be, forks no more.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGSTOP)
+        self._pids |= processes_of_group(self.pid)
         # Its first thread may have ended while others go on: the group then looks empty.
         if self.process.poll() is None:
             self.process.kill()
@@ -156,7 +165,8 @@ def is_complete(report):
 
 
 class Report:
-    """One report file. Threads and locks are known by their indices, as in the file."""
+    """One report file. Threads and locks are known by their indices, as in the file; places and
+    stacks stand where the file refers to them."""
 
     def __init__(self, path):
         self.path = path
@@ -164,11 +174,12 @@ class Report:
         self.pid, self.number = map(int, REPORT_NAME.fullmatch(os.path.basename(path)).groups()[:2])
         with open(path, encoding="utf-8") as file:
             self.json = json.load(file)
-        self.finding = self.json["finding"]
+        whole = resolved(self.json)
+        self.finding = whole["finding"]
         self.cycle = self.finding["cycle"]
         self.crowd = self.finding["crowd"]
-        self.threads = self.json["threads"]
-        self.locks = self.json["locks"]
+        self.threads = whole["threads"]
+        self.locks = whole["locks"]
 
     def text(self):
         with open(self.text_path, encoding="utf-8") as file:

@@ -1,9 +1,11 @@
 // Millions of lockings, at random and all of them right: no deadlock may be found in them.
 //
 // Locks have an order and whoever insists takes them in it; against it only those go who try, or
-// give up after a while. All types and modes, recursive ones taken again, conditions, and threads
-// that end and are replaced, so that slots, stacks and thread handles are used again. What a lock
-// guards is looked at: exit status 1 when somebody was in there who should not have been.
+// give up after a while. All types and modes, recursive ones taken again, conditions (also with
+// other locks in hand, and a mutex to be taken again that is fought for), and threads that end and
+// are replaced, so that slots, stacks and thread handles are used again. What a lock guards is
+// looked at: exit status 1 when somebody was in there who should not have been. Says how often it
+// did what.
 //   --for SECONDS (5)   --threads N (6)   --seed N (from the clock; printed)
 #include <pthread.h>
 #include <time.h>
@@ -19,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <mutex>
 #include <random>
 #include <string_view>
 #include <thread>
@@ -30,6 +33,27 @@ using Random = std::mt19937_64;
 using Clock = std::chrono::steady_clock;
 
 std::atomic<bool> broken{false};
+
+// Each thread counts for itself.
+struct Deeds {
+  std::uint64_t taken = 0;
+  std::uint64_t tried_in_vain = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t signalled = 0;      // waits for a condition that a signal ended
+  std::uint64_t while_holding = 0;  // ... with another lock in hand
+  std::uint64_t unsignalled = 0;    // ... that their time limit ended
+
+  Deeds& operator+=(const Deeds& other) {
+    taken += other.taken;
+    tried_in_vain += other.tried_in_vain;
+    timed_out += other.timed_out;
+    signalled += other.signalled;
+    while_holding += other.while_holding;
+    unsignalled += other.unsignalled;
+    return *this;
+  }
+};
+thread_local Deeds mine;
 
 bool one_in(Random& random, unsigned n) {
   return random() % n == 0;
@@ -77,12 +101,19 @@ class Lock {
   virtual bool has_readers() const { return false; }
   // Something else that one may do with it, alone.
   virtual void play(Random&) {}
+  // To be called by its holder, who may have locks that come before it.
+  virtual void await(Random&, bool /*holds_more*/) {}
+  // Wakes everybody who waits at it.
+  virtual void ring() {}
 
   Guarded guarded;
 };
 
 bool taken(int answer) {
   if (answer != 0 && answer != EBUSY && answer != ETIMEDOUT) broken = true;
+  mine.taken += answer == 0;
+  mine.tried_in_vain += answer == EBUSY;
+  mine.timed_out += answer == ETIMEDOUT;
   return answer == 0;
 }
 
@@ -119,6 +150,23 @@ class Mutex : public Lock {
     if (pthread_mutex_unlock(&native_) != 0) broken = true;
   }
 
+  // A time limit of its own, or until somebody rings.
+  void await(Random& random, bool holds_more) override {
+    int answer = 0;
+    if (one_in(random, 2)) {
+      const timespec end = soon(CLOCK_REALTIME, kPatienceNs);
+      answer = pthread_cond_timedwait(&condition_, &native_, &end);
+    } else {
+      answer = pthread_cond_wait(&condition_, &native_);
+    }
+    if (answer != 0 && answer != ETIMEDOUT) broken = true;
+    mine.signalled += answer == 0;
+    mine.while_holding += answer == 0 && holds_more;
+    mine.unsignalled += answer == ETIMEDOUT;
+    guarded.write(random);
+  }
+  void ring() override { pthread_cond_broadcast(&condition_); }
+
   void play(Random& random) override {
     if (type_ == PTHREAD_MUTEX_RECURSIVE) {
       take_again(random, 3);
@@ -135,14 +183,11 @@ class Mutex : public Lock {
     give_back();
   }
 
-  // Nobody depends on being woken: all of them look again after a while.
   void wait_a_moment(Random& random) {
     if (!taken(pthread_mutex_lock(&native_))) return;
     guarded.write(random);
     if (one_in(random, 2)) {
-      const timespec end = soon(CLOCK_REALTIME, kPatienceNs);
-      const int answer = pthread_cond_timedwait(&condition_, &native_, &end);
-      if (answer != 0 && answer != ETIMEDOUT) broken = true;
+      await(random, false);
     } else if (one_in(random, 2)) {
       pthread_cond_signal(&condition_);
     } else {
@@ -274,7 +319,10 @@ void give_all_back(Random& random, std::vector<Held>& held) {
 void go_up(Random& random, Locks& locks, std::vector<Held>& held) {
   const std::size_t step = 1 + random() % 5;
   for (std::size_t i = random() % step; i < locks.all.size(); i += 1 + random() % step) {
+    const std::size_t before = held.size();
     take_and_use(random, *locks.all[i], any_way(random), held);
+    // The last of those that it has: so it is taken again in order as well.
+    if (held.size() > before && one_in(random, 256)) held.back().lock->await(random, before != 0);
     if (held.size() == 4) return;
   }
 }
@@ -285,6 +333,16 @@ void go_down(Random& random, Locks& locks, std::vector<Held>& held) {
   for (std::size_t i = random() % (locks.all.size() - 2); held.size() < 3; i /= 2) {
     take_and_use(random, *locks.all[i], one_in(random, 2) ? How::kTry : How::kTimed, held);
     if (i == 0) return;
+  }
+}
+
+std::atomic<bool> all_done{false};
+
+// Has no lock, and so nobody waits for it while it makes sure that nobody waits in vain.
+void ring_all(Locks& locks) {
+  while (!all_done) {
+    for (Lock* lock : locks.all) lock->ring();
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
   }
 }
 
@@ -314,8 +372,13 @@ long work_in_shifts(std::uint64_t seed, Locks& locks, Clock::time_point end) {
   long done = 0;
   while (Clock::now() < end) {
     const long rounds = 1000 + static_cast<long>(random() % 20'000);
-    std::thread shift([&] { done += work(random(), locks, rounds, end); });
+    Deeds deeds;
+    std::thread shift([&] {
+      done += work(random(), locks, rounds, end);
+      deeds = mine;
+    });
     shift.join();
+    mine += deeds;
   }
   return done;
 }
@@ -344,6 +407,9 @@ int main(int argc, char** argv) {
 
   Locks locks;
   std::atomic<long> done{0};
+  std::mutex sum_mutex;
+  Deeds sum;
+  std::thread bell([&] { ring_all(locks); });
   std::deque<std::thread> workers;
   for (std::uint64_t i = 0; i < threads; ++i) {
     workers.emplace_back([&, i] {
@@ -351,10 +417,23 @@ int main(int argc, char** argv) {
       // Every other one stays, every other one is replaced all the time.
       done +=
           i % 2 == 0 ? work(seed + i, locks, LONG_MAX, end) : work_in_shifts(seed + i, locks, end);
+      const std::lock_guard lock(sum_mutex);
+      sum += mine;
     });
   }
   for (std::thread& worker : workers) worker.join();
+  all_done = true;
+  bell.join();
   std::printf("%ld rounds\n", done.load());
+  const auto say = [](const char* what, std::uint64_t count) {
+    std::printf("%s: %llu\n", what, static_cast<unsigned long long>(count));
+  };
+  say("taken", sum.taken);
+  say("tried in vain", sum.tried_in_vain);
+  say("timed out", sum.timed_out);
+  say("signalled", sum.signalled);
+  say("signalled while holding", sum.while_holding);
+  say("not signalled", sum.unsignalled);
   if (broken) std::fputs("a lock did not do what it is for\n", stderr);
   return broken ? 1 : 0;
 }

@@ -26,8 +26,10 @@ void add_idle_workers(ReportScene& scene, std::uint32_t n) {
     wait.site = scene.frame({"Pool::next()", "src/pool.cc", 71});
     scene[worker].wait = wait;
     scene[worker].activity.kind = system::ActivityKind::kInWait;
-    scene[worker].stack.frames = {wait.site};
-    scene[worker].stack.whole = true;
+    scene.stack(worker, [&wait](symbolize::Stack& stack) {
+      stack.frames = {wait.site};
+      stack.whole = true;
+    });
     scene.called_from(worker, {{"Pool::work()", "src/pool.cc", 90}, {"clone3", "", 0}});
   }
 }
@@ -190,7 +192,9 @@ Report upgrade() {
                      {"ShardMap<Key, Value>::forEach(int)", "shard_map.h", 66},
                      {"Sweeper::run()", "sweeper.cc", 12}});
   // Inlined into one another.
-  scene[sweeper].stack.frames[1].sources.push_back({"Sweeper::each()", "sweeper.cc", 31});
+  scene.stack(sweeper, [](symbolize::Stack& stack) {
+    stack.frames[1].sources.push_back({"Sweeper::each()", "sweeper.cc", 31});
+  });
   scene.cycle({sweeper});
   return scene.report;
 }
@@ -204,7 +208,7 @@ Report in_handler() {
   scene[main].wait->in_signal_handler = true;
   symbolize::Frame delivered = scene.frame({"__restore_rt", "", 0});
   delivered.signal = true;
-  scene[main].stack.frames.push_back(delivered);
+  scene.stack(main, [&](symbolize::Stack& stack) { stack.frames.push_back(delivered); });
   scene.called_from(main, {{"Queue::push(int)", "queue.c", 33}, {"main", "main.c", 12}});
   scene.cycle({main});
   return scene.report;

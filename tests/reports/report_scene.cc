@@ -1,7 +1,5 @@
 #include "report_scene.h"
 
-#include <functional>
-
 namespace impasse::report {
 namespace {
 
@@ -17,7 +15,21 @@ std::uint64_t address_of(const At& where) {
   return (hash & 0xfff0) * 4 + where.line * 4;
 }
 
+symbolize::Stack whole_stack(const symbolize::Frame& frame) {
+  symbolize::Stack stack;
+  stack.frames = {frame};
+  stack.whole = true;
+  return stack;
+}
+
 }  // namespace
+
+void edit_stack(Report& report, std::uint32_t thread,
+                const std::function<void(symbolize::Stack&)>& edit) {
+  symbolize::Stack stack = report.stack_of(report.threads[thread]);
+  edit(stack);
+  report.threads[thread].stack = report.stacks.keep(std::move(stack));
+}
 
 ReportScene::ReportScene(FindingKind kind, std::string program, std::uint32_t pid) {
   report.process = {pid,      program, "/opt/" + program + "/bin/" + program,
@@ -41,7 +53,6 @@ symbolize::Frame ReportScene::frame(const At& where) {
   symbolize::Frame frame;
   const bool libc = where.file.empty();
   frame.pc = (libc ? kLibc : kProgram) + 0x1000 + address_of(where);
-  frame.stack_pointer = 0x7f31bfff0000;
   frame.sources = {{where.function, where.file, where.line}};
   frame.function_offset = 0x41;
   return frame;
@@ -89,9 +100,7 @@ void ReportScene::waits(std::uint32_t thread, WaitKind kind, std::uint32_t lock,
   ++report.locks[lock].contended;
   Thread& waiting = report.threads[thread];
   waiting.activity.kind = system::ActivityKind::kInWait;
-  waiting.activity.state = 'S';
-  waiting.stack.frames = {wait.site};
-  waiting.stack.whole = true;
+  waiting.stack = report.stacks.keep(whole_stack(wait.site));
   waiting.wait = std::move(wait);
 }
 
@@ -104,8 +113,7 @@ void ReportScene::joins(std::uint32_t thread, std::uint32_t other, std::uint64_t
   wait.site = frame(where);
   Thread& waiting = report.threads[thread];
   waiting.activity.kind = system::ActivityKind::kInWait;
-  waiting.stack.frames = {wait.site};
-  waiting.stack.whole = true;
+  waiting.stack = report.stacks.keep(whole_stack(wait.site));
   waiting.wait = std::move(wait);
 }
 
@@ -120,12 +128,17 @@ void ReportScene::sleeps(std::uint32_t thread, std::string call, std::string det
   sleeper.activity.since_ns = ago == 0 ? 0 : kNow - ago;
   symbolize::Frame inner = frame({call, "", 0});
   inner.returns_here = false;
-  sleeper.stack.frames = {inner};
-  sleeper.stack.whole = true;
+  sleeper.stack = report.stacks.keep(whole_stack(inner));
 }
 
 void ReportScene::called_from(std::uint32_t thread, const std::vector<At>& callers) {
-  for (const At& caller : callers) report.threads[thread].stack.frames.push_back(frame(caller));
+  stack(thread, [&](symbolize::Stack& stack) {
+    for (const At& caller : callers) stack.frames.push_back(frame(caller));
+  });
+}
+
+void ReportScene::stack(std::uint32_t thread, const std::function<void(symbolize::Stack&)>& edit) {
+  edit_stack(report, thread, edit);
 }
 
 Link ReportScene::link(std::uint32_t waiter, std::uint32_t blocker) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,8 @@ class ReportScene {
   void sleeps(std::uint32_t thread, std::string call, std::string detail, std::uint64_t ago);
   // Callers of what the thread does now, the innermost first.
   void called_from(std::uint32_t thread, const std::vector<At>& callers);
+  // Its stack is what `edit` makes of the one that it has.
+  void stack(std::uint32_t thread, const std::function<void(symbolize::Stack&)>& edit);
 
   void cycle(std::vector<std::uint32_t> threads);  // links along the locks that they wait for
   void behind(std::uint32_t waiter, std::uint32_t blocker, LinkReason reason = LinkReason::kHolder);
@@ -52,11 +55,16 @@ class ReportScene {
   Link link(std::uint32_t waiter, std::uint32_t blocker);
 };
 
+// As ReportScene::stack().
+void edit_stack(Report& report, std::uint32_t thread,
+                const std::function<void(symbolize::Stack&)>& edit);
+
 // Every report that has a golden text, by its name.
 std::vector<std::pair<std::string, Report>> all_scenes();
 
 // Named apart.
 Report crowd_of_thousands(std::uint32_t threads, bool equal_stacks);
 Report hostile_names();
+Report hostile_order();
 
 }  // namespace impasse::report

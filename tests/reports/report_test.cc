@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "report/function_name.h"
@@ -34,14 +35,14 @@ TEST(RoundTrip, EveryScene) {
 
 TEST(RoundTrip, HostileNames) {
   expect_round_trip(hostile_names(), "hostile");
+  expect_round_trip(hostile_order(), "hostile order");
 }
 
 TEST(RoundTrip, EmptyReport) {
   expect_round_trip({}, "empty");
 }
 
-TEST(Text, HostileNamesStayPrintableAndBounded) {
-  const std::string text = text_of(hostile_names());
+void expect_printable_and_bounded(const std::string& text) {
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t length = utf8_length(rest);
@@ -53,6 +54,134 @@ TEST(Text, HostileNamesStayPrintableAndBounded) {
   }
   EXPECT_LT(text.size(), std::size_t{64} << 10);
   EXPECT_EQ(text.find("\n==== impasse", 400), std::string::npos);
+}
+
+std::size_t json_bytes(std::uint32_t waiters, bool equal_stacks) {
+  return report_json(crowd_of_thousands(waiters, equal_stacks)).size();
+}
+
+// What stands in the same place is written once; the text of one thread more is its own facts.
+TEST(Json, ManyEqualStacksStaySmall) {
+  EXPECT_LT(json_bytes(2'000, true), std::size_t{1'500'000});
+  EXPECT_LT(json_bytes(2'000, true) - json_bytes(1'000, true), std::size_t{1'000} * 750);
+  // Twenty frames for each of a thousand stacks more, none of them in a place of another.
+  EXPECT_LT(json_bytes(1'500, false) - json_bytes(500, false), std::size_t{1'000} * 7'000);
+
+  const auto json = nlohmann::json::parse(report_json(crowd_of_thousands(2'000, true)));
+  EXPECT_EQ(json["threads"].size(), 2'001U);
+  EXPECT_EQ(json["stacks"].size(), 2U);
+  EXPECT_EQ(json["threads"][1]["stack"], json["threads"][2'000]["stack"]);
+  EXPECT_EQ(json["stacks"][1]["frames"].size(), 21U);
+}
+
+TEST(Json, NoStackIsNull) {
+  Report report = abba();
+  report.threads[0].stack = symbolize::kNoStack;
+  report.threads[1].stack = 7'777;  // nobody's
+  const auto json = nlohmann::json::parse(report_json(report));
+  EXPECT_TRUE(json["threads"][0]["stack"].is_null());
+  EXPECT_TRUE(json["threads"][1]["stack"].is_null());
+  EXPECT_FALSE(text_of(report).empty());
+}
+
+// Places are equal when their names are too: one pc may have got names in one frame only.
+TEST(Json, OnePcWithTwoNamesIsTwoPlaces) {
+  Report report = abba();
+  report.threads[0].wait->site.sources.clear();
+  expect_round_trip(report, "half named");
+}
+
+TEST(Json, FewBytesDoNotBecomeManyWhenTheyAreRead) {
+  auto json = nlohmann::json::parse(report_json(abba()));
+  json["places"][0]["sources"] = nlohmann::json::array(
+      {{{"function", std::string(4U << 20U, 'f')}, {"file", ""}, {"line", 0}}});
+  const auto frame = nlohmann::json{{"place", 0}, {"grade", "exact"}, {"signal", false}};
+  json["stacks"][0]["frames"] = nlohmann::json::array();
+  for (int i = 0; i < 10'000; ++i) json["stacks"][0]["frames"].push_back(frame);
+  std::string problem;
+  read_report(json.dump(), problem);
+  EXPECT_NE(problem.find("their names are too long"), std::string::npos) << problem;
+}
+
+TEST(StackDepot, KeepsEqualOnesOnce) {
+  symbolize::StackDepot depot;
+  symbolize::Stack stack;
+  EXPECT_EQ(depot.keep(stack), symbolize::kNoStack);
+  EXPECT_EQ(depot.at(symbolize::kNoStack), symbolize::Stack{});
+  stack.frames.resize(2);
+  stack.frames[0].pc = 1;
+  stack.frames[1].pc = 2;
+  stack.frames[1].stack_pointer = 77;
+  EXPECT_EQ(depot.keep(stack), 0U);
+  stack.frames[1].stack_pointer = 78;
+  EXPECT_EQ(depot.keep(stack), 0U);
+  const std::vector<std::function<void(symbolize::Stack&)>> changes = {
+      [](auto& s) { s.frames[0].pc = 3; },
+      [](auto& s) { s.frames[0].grade = symbolize::Grade::kGuessed; },
+      [](auto& s) { s.frames[0].returns_here = false; },
+      [](auto& s) { s.frames[0].signal = true; },
+      [](auto& s) {
+        s.frames[0].sources = {{"f", "", 0}};
+      },
+      [](auto& s) { s.frames.pop_back(); },
+      [](auto& s) { s.whole = true; },
+      [](auto& s) { s.trouble = "because"; },
+      [](auto& s) { s.left_out = 4; },
+      [](auto& s) { s.left_out_after = 1; },
+  };
+  symbolize::StackId next = 1;
+  for (const auto& change : changes) {
+    symbolize::Stack other = stack;
+    change(other);
+    EXPECT_EQ(depot.keep(other), next);
+    EXPECT_EQ(depot.keep(other), next);
+    EXPECT_EQ(depot.at(next), depot.all()[next]);
+    ++next;
+  }
+  EXPECT_EQ(depot.all().size(), changes.size() + 1);
+}
+
+TEST(Text, HostileNamesStayPrintableAndBounded) {
+  expect_printable_and_bounded(text_of(hostile_names()));
+  expect_printable_and_bounded(text_of(hostile_order()));
+}
+
+TEST(Text, VeryLongCircleOfOrdersStaysShort) {
+  expect_printable_and_bounded(text_of(order_of_many(5'000)));
+}
+
+// A contended lock may be the very deadlock that was predicted.
+TEST(Text, NobodyIsStuckOnlyWhereNobodyWaits) {
+  Report report = order_of_two();
+  EXPECT_NE(text_of(report).find("Nobody is stuck in this now; both at once hang"),
+            std::string::npos);
+  Thread& loop = report.threads[1];
+  loop.wait.emplace().kind = WaitKind::kMutex;
+  loop.wait->lock = 1;
+  EXPECT_NE(text_of(report).find("Nobody is stuck"), std::string::npos);
+  loop.holds.emplace_back().lock = 0;
+  EXPECT_EQ(text_of(report).find("Nobody is stuck"), std::string::npos);
+  loop.wait.reset();
+  report.threads_not_looked_at = 1;
+  EXPECT_EQ(text_of(report).find("Nobody is stuck"), std::string::npos);
+  EXPECT_NE(text_of(report).find("Both at once hang"), std::string::npos);
+}
+
+TEST(Text, OrdersThatPointNowhereDoNoHarm) {
+  Report report = order_of_two();
+  for (Order& order : report.finding.orders) {
+    order.from = 1'234;
+    order.to = 4'321;
+    order.thread = 999;
+    order.tid = 0;
+    order.thread_name.clear();
+    order.stack = 777;
+    order.from_frame = 88;
+    order.others = {{5'555, false, {}}};
+  }
+  EXPECT_FALSE(text_of(report).empty());
+  report.finding.orders.clear();
+  EXPECT_NE(text_of(report).find("not known"), std::string::npos);
 }
 
 TEST(Text, ThousandsBehindOneLockStayShort) {
@@ -81,6 +210,7 @@ TEST(Text, LineIsBounded) {
     EXPECT_EQ(line.find('\n'), std::string::npos) << name;
   }
   EXPECT_LE(report_line(hostile_names()).size(), 300U);
+  EXPECT_LE(report_line(hostile_order()).size(), 300U);
 }
 
 TEST(Text, ColourAddsNothingButColour) {

@@ -1,4 +1,4 @@
-// Reports of circles, and of waits: each as a scene of its own.
+// Reports of circles, of orders, and of waits: each as a scene of its own.
 #pragma once
 
 #include "report_scene.h"
@@ -14,6 +14,17 @@ Report join_under_lock();
 Report relock();
 Report upgrade();
 Report in_handler();
+
+Report order_of_two();
+Report order_of_three_raw();
+Report order_timed();
+Report order_in_phases();
+Report order_of_class();
+Report order_of_reader_again();
+Report order_of_readers();
+Report order_of_condition_wait();
+Report order_of_many(std::uint32_t n);
+Report order_with_long_names();
 
 Report orphaned_by_end();
 Report orphaned_by_fork();

@@ -38,7 +38,10 @@ def must_be_refused(validator, report):
     change(lambda r: r.update(extra=1))
     change(lambda r: r["finding"].update(kind="nonsense"))
     change(lambda r: r["threads"][0].pop("tid"))
-    change(lambda r: r["threads"][0]["stack"]["frames"][0].update(pc="12"))
+    change(lambda r: r["places"][0].update(pc="12"))
+    change(lambda r: r["stacks"][0]["frames"][0].update(place=None))
+    change(lambda r: r["threads"][0].update(stack="0"))
+    change(lambda r: r["finding"].update(doubt="much"))
     change(lambda r: r["process"].update(pid=-1))
     change(lambda r: r.update(schema="impasse/2"))
 

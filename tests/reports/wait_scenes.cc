@@ -1,3 +1,4 @@
+#include "report/frames.h"
 #include "scenes.h"
 
 namespace impasse::report {
@@ -54,7 +55,8 @@ Report readers_behind_writer() {
        {"Stream::lockMuAndLoadView()", "src/stream.cc", 150}});
   scene.called_from(holder, kStart);
   scene[holder].holds[0].frame = 3;
-  scene[holder].stack.frames[1].grade = symbolize::Grade::kGuessed;
+  scene.stack(holder,
+              [](symbolize::Stack& stack) { stack.frames[1].grade = symbolize::Grade::kGuessed; });
   for (std::uint32_t i = 0; i < 37; ++i) {
     const bool sync = i < 23;
     const auto reader = scene.thread((sync ? 25188 : 34741) + 2 * i,
@@ -171,9 +173,11 @@ Report misuse_of(MisuseKind kind) {
   const auto b = scene.thread(62, "b");
   const auto mu = scene.lock("table_mutex", LockKind::kMutex);
   scene.report.finding.misuse = kind;
-  scene[b].stack.frames = {scene.frame({"Table::leave()", "table.cc", 90}),
-                           scene.frame({"Table::run()", "table.cc", 120})};
-  scene[b].stack.whole = true;
+  scene.stack(b, [&scene](symbolize::Stack& stack) {
+    stack.frames = {scene.frame({"Table::leave()", "table.cc", 90}),
+                    scene.frame({"Table::run()", "table.cc", 120})};
+    stack.whole = true;
+  });
   scene[b].activity.kind = system::ActivityKind::kRunning;
   scene.sleeps(a, "read", "fd 0, /dev/null", 3 * kSecond);
   const At entered{"Table::enter()", "table.cc", 30};
@@ -186,7 +190,7 @@ Report misuse_of(MisuseKind kind) {
   if (kind == MisuseKind::kExitWhileHolding) {
     scene[b].activity.kind = system::ActivityKind::kGone;
     scene[b].ended_ns = kNow - kSecond;
-    scene[b].stack = {};
+    scene[b].stack = symbolize::kNoStack;
   }
   scene.root(b, mu);
   return scene.report;
@@ -198,8 +202,10 @@ Report everything() {
   for (Thread& thread : report.threads) thread.involved = false;
   report.threads[40].activity.kind = system::ActivityKind::kUnknown;
   report.threads[40].activity.trouble = "the kernel does not say: the process is not dumpable";
-  report.threads[40].stack = {};
-  report.threads[40].stack.trouble = "where it sleeps is not known";
+  edit_stack(report, 40, [](symbolize::Stack& stack) {
+    stack = {};
+    stack.trouble = "where it sleeps is not known";
+  });
   report.threads[41].activity = {};
   report.threads[41].activity.kind = system::ActivityKind::kRunning;
   report.notes = {"The process is not dumpable: the kernel does not show where threads sleep."};
@@ -209,21 +215,20 @@ Report everything() {
 // As it is written before anything is looked up.
 Report without_names() {
   Report report = readers_behind_writer();
-  const auto forget = [](symbolize::Frame& frame) {
+  for_each_frame(report, [](symbolize::Frame& frame) {
     frame.sources.clear();
     frame.function_offset = 0;
-  };
-  for (Thread& thread : report.threads) {
-    for (symbolize::Frame& frame : thread.stack.frames) forget(frame);
-    for (Hold& hold : thread.holds) forget(hold.site);
-    if (thread.wait) forget(thread.wait->site);
-  }
+  });
   for (Lock& lock : report.locks) lock.name.clear();
-  report.threads[0].stack.left_out = 19'878;
-  report.threads[0].stack.left_out_after = 3;
-  report.threads[1].stack.whole = false;
-  report.threads[1].stack.frames.resize(1);
-  report.threads[1].stack.trouble = "libfoo.so+0x12f0 has no unwind information";
+  edit_stack(report, 0, [](symbolize::Stack& stack) {
+    stack.left_out = 19'878;
+    stack.left_out_after = 3;
+  });
+  edit_stack(report, 1, [](symbolize::Stack& stack) {
+    stack.whole = false;
+    stack.frames.resize(1);
+    stack.trouble = "libfoo.so+0x12f0 has no unwind information";
+  });
   report.named = false;
   report.names_trouble = "names are being looked up";
   return report;
@@ -261,11 +266,15 @@ Report hostile_names() {
     thread.name = hostile;
     thread.activity.detail = hostile + std::string(5'000, 'd');
     thread.activity.call = hostile;
-    for (symbolize::Frame& frame : thread.stack.frames) {
-      frame.sources = {{hostile + std::string(20'000, '<'), hostile, 3},
-                       {std::string(20'000, '(') + hostile, std::string(5'000, '/'), 0}};
-    }
-    thread.stack.trouble = hostile;
+  }
+  for (std::uint32_t i = 0; i < report.threads.size(); ++i) {
+    edit_stack(report, i, [&hostile](symbolize::Stack& stack) {
+      for (symbolize::Frame& frame : stack.frames) {
+        frame.sources = {{hostile + std::string(20'000, '<'), hostile, 3},
+                         {std::string(20'000, '(') + hostile, std::string(5'000, '/'), 0}};
+      }
+      stack.trouble = hostile;
+    });
   }
   for (Lock& lock : report.locks) {
     lock.name = hostile + std::string(10'000, 'x');
@@ -303,6 +312,17 @@ std::vector<std::pair<std::string, Report>> all_scenes() {
       {"misuse_destroy_while_held", misuse_of(MisuseKind::kDestroyWhileHeld)},
       {"misuse_exit_while_holding", misuse_of(MisuseKind::kExitWhileHolding)},
       {"misuse_refused_relock", misuse_of(MisuseKind::kRefusedRelock)},
+      {"order_of_two", order_of_two()},
+      {"order_of_three_raw", order_of_three_raw()},
+      {"order_timed", order_timed()},
+      {"order_in_phases", order_in_phases()},
+      {"order_of_class", order_of_class()},
+      {"order_of_reader_again", order_of_reader_again()},
+      {"order_of_readers", order_of_readers()},
+      {"order_of_condition_wait", order_of_condition_wait()},
+      {"order_of_9", order_of_many(9)},
+      {"order_of_60", order_of_many(60)},
+      {"order_with_long_names", order_with_long_names()},
       {"dump", everything()},
       {"without_names", without_names()},
   };

@@ -9,8 +9,13 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "reports"))
+
+from resolved import resolved
 
 CHAIN = ["chain_pointer", "chain_many", "chain_aligned", "chain_array", "chain_top", "chain_thread"]
 OURS = ("impasse", "impasse/names")
@@ -82,7 +87,7 @@ class Run:
         command = [impasse, "dump", "--json", *flags, str(self.process.pid)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
-        return json.loads(done.stdout)
+        return resolved(json.loads(done.stdout))
 
 
 class Functions:

@@ -30,6 +30,8 @@ class LedgerImage {
         {0, sizeof(Departure), kDepartureCount},
         {0, kPage, kDeepPages},
         {0, sizeof(Incident), 2},
+        {0, sizeof(RawSight), 2},
+        {0, sizeof(RawLife), 64},
     };
     std::uint64_t total = kPage;
     Region regions[kRegions];

@@ -412,7 +412,7 @@ bool granted(void*, std::size_t) {
 }
 
 TEST(LedgerReader, ReadsWhatTheWriterWrites) {
-  const Geometry geometry{16, 64, 1, 16, 64 * kPage, 2};
+  const Geometry geometry{16, 64, 1, 16, 64 * kPage, 2, 2, 64};
   const std::size_t bytes = Ledger::bytes(geometry);
   struct Free {
     void operator()(void* p) const { std::free(p); }

@@ -30,7 +30,7 @@ Options silent(std::string_view text) {
 void expect_defaults(const Options& options) {
   EXPECT_EQ(options.dir.view(), ".");
   EXPECT_EQ(options.wait.ns, 10'000'000'000u);
-  EXPECT_TRUE(options.order);
+  EXPECT_EQ(options.order, OrderWish::kOn);
   EXPECT_EQ(options.on_deadlock, OnDeadlock::kReport);
   EXPECT_EQ(options.exit_code, 0u);
   EXPECT_TRUE(options.only.empty());
@@ -56,7 +56,7 @@ TEST(Options, SpacesAndCommasSeparate) {
       silent("dir=/tmp/r,wait=250ms order=off, on_deadlock=abort  exit_code=66");
   EXPECT_EQ(options.dir.view(), "/tmp/r");
   EXPECT_EQ(options.wait.ns, 250'000'000u);
-  EXPECT_FALSE(options.order);
+  EXPECT_EQ(options.order, OrderWish::kOff);
   EXPECT_EQ(options.on_deadlock, OnDeadlock::kAbort);
   EXPECT_EQ(options.exit_code, 66u);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <utility>
 
 #include "detector/findings.h"
 #include "detector/snapshot.h"
@@ -17,7 +18,7 @@ class Scene {
     snapshot.tick_ns = 10'000'000;
     snapshot.now_ns = kNowTick * snapshot.tick_ns;
     probed = &locks;
-    locks.clear();
+    looked_at = &sleeps;
   }
 
   // Its index; its tid is 100 more.
@@ -39,7 +40,7 @@ class Scene {
     hold.kind = kind;
     hold.shared = shared;
     hold.site = 0x1000 + lock;
-    hold.tick = static_cast<std::uint32_t>(kNowTick - 100);
+    hold.tick = static_cast<std::uint32_t>(kNowTick - 9'500);  // before any wait
     snapshot.threads[thread].holds.push_back(hold);
     LockState& state = locks[lock];
     state.readable = true;
@@ -102,7 +103,7 @@ class Scene {
   }
 
   std::vector<Verdict> judged(std::uint64_t wait_ns = 10'000'000'000) const {
-    return judge(snapshot, WaitGraph(snapshot, probe), {wait_ns});
+    return judge(snapshot, WaitGraph(snapshot, probe, sleep), {wait_ns});
   }
 
   static LockState probe(std::uint64_t lock, LockKind) {
@@ -110,11 +111,23 @@ class Scene {
     return found == probed->end() ? LockState{} : found->second;
   }
 
+  // As /proc would say; kUnknown for whom nobody has said anything.
+  static Sleep sleep(std::uint32_t tid, WaitKind, std::uint64_t object) {
+    const auto found = looked_at->find({tid, object});
+    return found == looked_at->end() ? Sleep::kUnknown : found->second;
+  }
+  void sleeps_at(std::uint32_t thread, std::uint64_t object, Sleep how = Sleep::kThere) {
+    sleeps[{tid(thread), object}] = how;
+  }
+
+  using Sleeps = std::map<std::pair<std::uint32_t, std::uint64_t>, Sleep>;
   Snapshot snapshot;
   std::map<std::uint64_t, LockState> locks;
+  Sleeps sleeps;
 
  private:
   static inline std::map<std::uint64_t, LockState>* probed = nullptr;
+  static inline Sleeps* looked_at = nullptr;
   std::uint64_t sequence_ = 0;
 };
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "detector/levelled_set.h"
-#include "detector/seen_set.h"
 
 namespace impasse {
 namespace {
@@ -83,64 +82,6 @@ TEST_F(LevelledSetTest, ManyThreadsInsertAtOnce) {
   }
   for (auto& thread : threads) thread.join();
   for (std::uint64_t word = 1; word <= 8'000; ++word) EXPECT_TRUE(contains(word));
-}
-
-// An add may fail for want of a turn while another thread makes the set grow.
-bool add_in_the_end(SeenSet& set, std::uint64_t hash) {
-  for (int i = 0; i < 1'000; ++i) {
-    if (set.add(hash)) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-class SeenSetTest : public ::testing::Test {
- protected:
-  Ground ground_;
-  SeenSet set_{ground_.places.data(), &ground_.in_use, kLevels, ground_.growth};
-};
-
-TEST_F(SeenSetTest, AgreesWithAModelAcrossItsGrowth) {
-  std::set<std::uint64_t> model;
-  std::mt19937_64 random(6);
-  for (int i = 0; i < 30'000 && model.size() < 8'000; ++i) {
-    const std::uint64_t hash = hash_of(1 + random() % 20'000);
-    EXPECT_EQ(set_.contains(hash), model.contains(hash));
-    if (!model.contains(hash)) {
-      ASSERT_TRUE(set_.add(hash));
-      model.insert(hash);
-    }
-  }
-  EXPECT_EQ(ground_.in_use.load(), kLevels);
-  for (std::uint64_t n = 1; n <= 20'000; ++n) {
-    EXPECT_EQ(set_.contains(hash_of(n)), model.contains(hash_of(n)));
-  }
-}
-
-TEST_F(SeenSetTest, SaysWhenItIsFull) {
-  std::uint64_t added = 0;
-  while (added < LevelledSet::places(kLevels) && set_.add(hash_of(added + 1))) ++added;
-  EXPECT_GT(added, LevelledSet::level_places(kLevels - 1) / 4);
-  EXPECT_LT(added, LevelledSet::places(kLevels));
-  EXPECT_TRUE(set_.contains(hash_of(1)));
-  EXPECT_TRUE(set_.add(hash_of(1)));  // what is in it can be added again
-}
-
-TEST_F(SeenSetTest, ManyThreadsAskAndAddAtOnce) {
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (std::uint64_t n = 1; n <= 6'000; ++n) {
-        if (!set_.contains(hash_of(n))) {
-          EXPECT_TRUE(add_in_the_end(set_, hash_of(n)));
-        }
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  // What was added while the set grew may have to be added once more.
-  for (std::uint64_t n = 1; n <= 6'000; ++n) EXPECT_TRUE(set_.add(hash_of(n)));
-  for (std::uint64_t n = 1; n <= 6'000; ++n) EXPECT_TRUE(set_.contains(hash_of(n)));
 }
 
 }  // namespace

@@ -127,6 +127,35 @@ void wait_for(ThreadSlot& slot, std::uint64_t mutex) {
   slot.wait.sequence.fetch_add(1);
 }
 
+// A raw exit left the first of them behind, and the kernel gave its number to another thread.
+TEST_F(WatchdogTest, TheNewerOfTwoSlotsOfOneNumberIsTheThreads) {
+  ThreadSlot& left_behind = live_thread(ledger_, 50);
+  left_behind.started_ns.store(1'000);
+  turn();
+  ThreadSlot& newer = live_thread(ledger_, 50);
+  newer.started_ns.store(2'000);
+  ThreadSlot& other = live_thread(ledger_, 51);
+  owners = {{0x1000, 50}, {0x2000, 51}};
+  wait_for(newer, 0x2000);
+  wait_for(other, 0x1000);
+  const std::uint64_t formed = now_;
+  while (sink_.kinds.empty() && now_ - formed < 1'000'000'000) turn();
+  EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kDeadlock});
+  EXPECT_EQ(left_behind.life.load(), static_cast<std::uint32_t>(ThreadLife::kFree));
+  EXPECT_EQ(newer.life.load(), static_cast<std::uint32_t>(ThreadLife::kLive));
+  EXPECT_EQ(ledger_->find_tid(50), &newer);
+}
+
+TEST_F(WatchdogTest, TwinsPartAlsoWhereNobodyWaits) {
+  ThreadSlot& newer = live_thread(ledger_, 50);
+  ThreadSlot& left_behind = live_thread(ledger_, 50);
+  newer.started_ns.store(2'000);
+  left_behind.started_ns.store(1'000);
+  for (int i = 0; i < 200; ++i) turn();
+  EXPECT_EQ(left_behind.life.load(), static_cast<std::uint32_t>(ThreadLife::kFree));
+  EXPECT_EQ(ledger_->find_tid(50), &newer);
+}
+
 TEST_F(WatchdogTest, TellsADeadlockWithinAFewTurns) {
   ThreadSlot& a = live_thread(ledger_, 21);
   ThreadSlot& b = live_thread(ledger_, 22);

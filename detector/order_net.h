@@ -1,0 +1,62 @@
+// The lock-order graph as it lies in memory: locks, and the orders between them.
+// Promises: plain data, one place for the words that the parts of the order graph share.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "detector/order_sight.h"
+
+namespace impasse {
+
+inline constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+// Sights kept of one order.
+inline constexpr std::size_t kSightsPerOrder = 8;
+
+// A kept sight as the evidence of one order: which of its held locks the order comes from.
+struct OrderEvidence {
+  std::uint32_t sight = kNowhere;  // in the store
+  std::uint32_t held = 0;          // index
+};
+
+struct OrderEdge {
+  std::uint32_t from = kNowhere;  // nodes; kNowhere: a free place
+  std::uint32_t to = kNowhere;
+  std::uint32_t out_at = 0;  // its places in the lists of its two nodes
+  std::uint32_t in_at = 0;
+  std::array<OrderEvidence, kSightsPerOrder> kept;
+  std::uint32_t kept_count = 0;
+  std::uint32_t threads = 0;       // different ones, at least
+  ThreadNumber newest_thread = 0;  // the highest number
+  bool all_kept = true;            // no sight of another thread was ever left out
+  std::uint64_t seen = 0;          // sights, told apart or not
+  std::uint64_t first_ns = 0;
+  std::uint64_t last_ns = 0;
+};
+
+struct OrderNode {
+  LockLife life;
+  bool used = false;
+  std::vector<std::uint32_t> out;  // edges
+  std::vector<std::uint32_t> in;
+};
+
+struct OrderNet {
+  std::vector<OrderNode> nodes;
+  std::vector<OrderEdge> edges;
+};
+
+struct LockLifeHash {
+  std::size_t operator()(const LockLife& life) const {
+    std::uint64_t h = life.address * 0x9e37'79b9'7f4a'7c15;
+    h ^= (std::uint64_t{life.generation} << 32 | life.record) + (h >> 29);
+    h *= 0xbf58'476d'1ce4'e5b9;
+    return h ^ (h >> 32);
+  }
+};
+
+}  // namespace impasse

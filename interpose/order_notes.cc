@@ -1,0 +1,262 @@
+#include "interpose/order_notes.h"
+
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "detector/life_queue.h"
+#include "detector/sight_queue.h"
+#include "interpose/cold_path.h"
+#include "interpose/companions.h"
+#include "interpose/stack_copy.h"
+
+namespace impasse {
+namespace {
+
+constinit std::atomic<bool> wanted_at_all{true};
+
+void hurry() {
+  if (companions.wake != nullptr) companions.wake();
+}
+
+// ---- locks on stacks
+
+// How far below the stack pointer frames that are gone are searched for locks. What was deeper is
+// found by the lowest lock that the thread told of itself.
+constexpr std::uint64_t kDeadReach = std::uint64_t{64} << 10;
+constexpr std::uint64_t kStackReach = std::uint64_t{256} << 10;
+
+// The locks that stood in frames which are gone.
+void end_dead_frames(ThreadSlot& slot, LockTable& locks, std::uint64_t stack_pointer) {
+  if (!on_stack_of(slot, stack_pointer)) return;
+  const std::uint64_t lowest = slot.lowest_stack_lock.load(std::memory_order_relaxed);
+  std::uint64_t start = stack_pointer - kDeadReach;
+  if (lowest != 0 && lowest < start) start = lowest;
+  start = std::max(start, slot.stack_low.load(std::memory_order_relaxed));
+  locks.end_range(start, stack_pointer - start);
+  if (lowest < stack_pointer) slot.lowest_stack_lock.store(0, std::memory_order_relaxed);
+}
+
+void end_stack(const ThreadSlot& slot, Ledger& ledger) {
+  const std::uint64_t high = slot.stack_high.load(std::memory_order_relaxed);
+  if (high == 0 || slot.number.load(std::memory_order_relaxed) == Ledger::kMainThread) return;
+  const std::uint64_t lowest = slot.lowest_stack_lock.load(std::memory_order_relaxed);
+  std::uint64_t start = high - kStackReach;
+  if (lowest != 0 && lowest < start) start = lowest;
+  start = std::max(start, slot.stack_low.load(std::memory_order_relaxed));
+  LockTable(ledger).end_range(start, high - start);
+}
+
+// ---- what is told of a lock
+
+// A lock that this thread is about to take may be read. One that it holds may be gone, against the
+// rules: it is read through the kernel.
+bool prefers_writers(std::uint64_t lock, bool about_to_take) {
+  pthread_rwlock_t copy;
+  const auto* there = reinterpret_cast<const pthread_rwlock_t*>(lock);
+  if (!about_to_take) {
+    const iovec to{&copy, sizeof copy};
+    const iovec from{reinterpret_cast<void*>(lock), sizeof copy};
+    if (syscall(SYS_process_vm_readv, syscall(SYS_getpid), &to, 1, &from, 1, 0) !=
+        static_cast<long>(sizeof copy)) {
+      return false;
+    }
+    there = &copy;
+  }
+  return there->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;
+}
+
+bool told_to_prefer_writers(LockRecord& record, std::uint64_t lock, bool about_to_take) {
+  std::uint32_t traits = record.traits.load(std::memory_order_relaxed);
+  if ((traits & lock_trait::kAsked) == 0) {
+    traits = lock_trait::kAsked |
+             (prefers_writers(lock, about_to_take) ? lock_trait::kPrefersWriters : 0);
+    record.traits.fetch_or(traits, std::memory_order_relaxed);
+  }
+  return (traits & lock_trait::kPrefersWriters) != 0;
+}
+
+// False: there is no record for the lock.
+bool describe(RawSightedLock& to, ThreadSlot& slot, LockTable& locks, std::uint64_t address,
+              std::uint64_t site, std::uint64_t stamp, bool about_to_take) {
+  const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
+  LockRecord* const record = locks.matters(address, kind, site);
+  if (record == nullptr) return false;
+  to.address = address;
+  to.record = locks.number_of(*record);
+  to.generation = record->generation.load(std::memory_order_acquire);
+  to.site = site & ~(std::uint64_t{0xff} << kPhaseShift);
+  to.stamp = stamp;
+  to.birth = record->first_site.load(std::memory_order_relaxed);
+  to.marks = 0;
+  if (kind == LockKind::kRwlock && told_to_prefer_writers(*record, address, about_to_take))
+    to.marks |= sight_mark::kPrefersWriters;
+  if (on_stack_of(slot, address)) {
+    to.marks |= sight_mark::kOnStack;
+    const std::uint64_t lowest = slot.lowest_stack_lock.load(std::memory_order_relaxed);
+    if (lowest == 0 || address < lowest)
+      slot.lowest_stack_lock.store(address, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+// Calls visit(hold, its lock, its site) for each lock that this thread has now, once, oldest first,
+// until it returns false. Not those that it asks for or has given back for a while: a signal
+// handler interrupted that.
+template <typename Visit>
+void each_held(ThreadSlot& slot, Visit visit) {
+  const std::uint64_t depth =
+      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
+  for (std::uint64_t i = 0; i < depth; ++i) {
+    const Hold& hold = slot.holds[i];
+    const std::uint64_t lock = hold.lock.load(std::memory_order_relaxed);
+    const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
+    const bool held = lock != 0 && (site >> kPhaseShift) == hold_phase::kHeld;
+    if (held && (site >> kTraitShift & hold_trait::kAgain) == 0 && !visit(hold, lock, site)) return;
+  }
+}
+
+bool has_already(ThreadSlot& slot, std::uint64_t wanted) {
+  bool has = false;
+  each_held(slot, [&](const Hold&, std::uint64_t lock, std::uint64_t) {
+    has = lock == wanted;
+    return !has;
+  });
+  return has;
+}
+
+struct NewOrder {
+  std::uint64_t path;
+  const NewHold& wanted;
+  bool again;
+};
+
+// False: there is nothing to tell.
+bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const NewOrder& order) {
+  const NewHold& wanted = order.wanted;
+  LockTable locks(ledger);
+  end_dead_frames(slot, locks, wanted.stack_pointer);
+  sight.held_count = 0;
+  each_held(slot, [&](const Hold& hold, std::uint64_t lock, std::uint64_t site) {
+    RawSightedLock& to = sight.held[sight.held_count];
+    const std::uint64_t stamp = hold.stamp.load(std::memory_order_relaxed);
+    const bool another = lock != wanted.lock;
+    if (another && describe(to, slot, locks, lock, site, stamp, false)) ++sight.held_count;
+    return true;
+  });
+  const std::uint64_t stamp = tick_now() | (wanted.stack_pointer & 0xffff'ffff) << 32;
+  if (sight.held_count == 0 || !describe(sight.wanted, slot, locks, wanted.lock,
+                                         site_word(wanted.site, wanted.traits, 0), stamp, true)) {
+    return false;
+  }
+  sight.thread = slot.number.load(std::memory_order_relaxed);
+  sight.tid = slot.tid.load(std::memory_order_relaxed);
+  sight.again = order.again ? 1 : 0;
+  sight.path = order.path;
+  sight.when_ns = monotonic_ns();
+  sight.moment = ledger.next_moment();
+  return true;
+}
+
+// Whether the path is to be remembered: it was told, or never will be. Not inlined: its frame is
+// where the walk of the copied stack begins.
+[[gnu::noinline, gnu::cold]] bool tell_order(ThreadSlot& slot, Ledger& ledger,
+                                             const NewOrder& order) {
+  SightQueue queue(ledger);
+  if (queue.refuses()) return false;
+  if (!order.again && has_already(slot, order.wanted.lock)) return true;
+  RawSight* const sight = queue.claim();
+  if (sight == nullptr) return false;
+  const ErrnoKept errno_kept;
+  if (!ledger.known_orders().add(order.path, slot.number.load(std::memory_order_relaxed))) {
+    queue.discard(*sight);
+    ledger.count(k_orders_dropped);
+    return true;
+  }
+  if (!describe_order(*sight, slot, ledger, order)) {
+    queue.discard(*sight);
+    return true;
+  }
+  IMPASSE_SAVE_REGISTERS(sight->registers);
+  sight->stack_start = sight->registers[kRsp];
+  sight->stack_bytes = copy_own_stack(slot, sight->stack_start, sight->stack, kSightStackBytes);
+  if (queue.tell(*sight)) hurry();
+  return true;
+}
+
+bool known(const ThreadSlot& slot, Ledger* ledger, std::uint64_t path) {
+  return ledger == nullptr || !orders_wanted() ||
+         ledger->known_orders().contains(path, slot.number.load(std::memory_order_relaxed));
+}
+
+void tell_life(Ledger& ledger, const LifeEvent& event) {
+  if (orders_wanted() && LifeQueue(ledger).tell(event)) hurry();
+}
+
+}  // namespace
+
+void want_orders(bool wanted) {
+  wanted_at_all.store(wanted, std::memory_order_relaxed);
+}
+bool orders_wanted() {
+  return wanted_at_all.load(std::memory_order_relaxed);
+}
+
+void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold) {
+  Ledger* const here = ledger();
+  if (known(slot, here, path) || tell_order(slot, *here, {path, hold, false}))
+    HoldStack(slot, here).remember(path);
+}
+
+void note_order_again(ThreadSlot& slot, std::uint64_t mutex, std::uint64_t site,
+                      std::uint64_t stack_pointer) {
+  constexpr std::uint64_t kAgainSeed = 0xa076'1d64'78bd'642f;
+  std::uint64_t path = kAgainSeed;
+  unsigned levels = 0;
+  bool others = false;
+  const std::uint64_t depth =
+      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
+  for (std::uint64_t i = 0; i < depth; ++i) {
+    const std::uint64_t lock = slot.holds[i].lock.load(std::memory_order_relaxed);
+    const std::uint64_t traits = slot.holds[i].site.load(std::memory_order_relaxed) >> kTraitShift;
+    if (lock == mutex) {
+      ++levels;
+    } else if ((traits & hold_trait::kAgain) == 0) {
+      path = extend_path(path, lock_key(lock, static_cast<std::uint8_t>(traits)));
+      others = true;
+    }
+  }
+  // libc gives back one level of a recursive mutex: with more of them it stays this thread's.
+  if (!others || levels != 1) return;
+  path = extend_path(path, lock_key(mutex, 0));
+  if (slot.seen[seen_place(path)].load(std::memory_order_relaxed) == path) return;
+  const NewHold hold{mutex, site, stack_pointer, static_cast<std::uint8_t>(LockKind::kMutex)};
+  Ledger* const here = ledger();
+  if (known(slot, here, path) || tell_order(slot, *here, {path, hold, true}))
+    HoldStack(slot, here).remember(path);
+}
+
+void note_birth(const ThreadSlot& slot, Ledger& ledger) {
+  tell_life(ledger, {LifeEvent::Kind::kBorn, slot.number.load(std::memory_order_relaxed),
+                     slot.maker.load(std::memory_order_relaxed),
+                     slot.born.load(std::memory_order_relaxed), pthread_self()});
+}
+
+void note_end(const ThreadSlot& slot, Ledger& ledger) {
+  end_stack(slot, ledger);
+  tell_life(ledger, {LifeEvent::Kind::kEnded, slot.number.load(std::memory_order_relaxed), 0,
+                     ledger.next_moment(), pthread_self()});
+}
+
+void note_join(pthread_t handle) {
+  Ledger* const here = ledger();
+  const ThreadSlot* const slot = current_slot;
+  if (here == nullptr || slot == nullptr) return;
+  const ErrnoKept errno_kept;
+  tell_life(*here, {LifeEvent::Kind::kJoined, 0, slot->number.load(std::memory_order_relaxed),
+                    here->next_moment(), handle});
+}
+
+}  // namespace impasse

@@ -1,0 +1,134 @@
+// Threads that begin and end: what that keeps apart, and what it does not.
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include <memory>
+
+#include "order_cases/order_cases.h"
+
+namespace order_cases {
+
+std::mutex cache_mutex;
+std::mutex index_mutex;
+
+namespace {
+
+void forward() {
+  takeForward(cache_mutex, index_mutex);
+}
+
+void backward() {
+  takeBackward(index_mutex, cache_mutex);
+}
+
+bool is_gone(pid_t tid) {
+  return syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+}
+
+// Returns when the thread is no more; nobody joins it.
+void run_detached(const char* name, void (*part)()) {
+  struct Told {
+    std::atomic<pid_t> tid{0};
+    Semaphore done;
+  };
+  const auto told = std::make_shared<Told>();
+  std::thread([name, part, told] {
+    samples::name_this_thread(name);
+    told->tid = gettid();
+    part();
+    told->done.post();
+  }).detach();
+  told->done.wait();
+  must_be(samples::wait_until([&] { return is_gone(told->tid); }), "a detached thread stays");
+}
+
+void run_and_join(const char* name, const std::function<void()>& part) {
+  samples::Actor actor(name, part);
+  actor.join();
+}
+
+}  // namespace
+
+void gone_detached(Stage&) {
+  run_detached("visitor-1", forward);
+  run_detached("visitor-2", backward);
+}
+
+void joined_before(Stage&) {
+  run_and_join("first", forward);
+  run_and_join("second", backward);
+}
+
+void main_before_creating(Stage&) {
+  forward();
+  run_and_join("second", backward);
+}
+
+void main_after_joining(Stage&) {
+  run_and_join("first", forward);
+  backward();
+}
+
+void grandchild_joined(Stage&) {
+  run_and_join("parent", [] { run_and_join("grandchild", forward); });
+  run_and_join("second", backward);
+}
+
+void grandchild_not_joined(Stage&) {
+  run_and_join("parent", [] { run_detached("grandchild", forward); });
+  run_and_join("second", backward);
+}
+
+// ---- locks of two kinds, each kind made at one place
+
+namespace {
+
+struct Client {
+  std::mutex mutex;
+  int rooms = 0;
+};
+
+struct Room {
+  std::mutex mutex;
+  int clients = 0;
+};
+
+}  // namespace
+
+[[gnu::noinline]] void enterRoom(Client& client, Room& room) {
+  std::lock_guard one(client.mutex);
+  std::lock_guard other(room.mutex);
+  ++client.rooms;
+  ++room.clients;
+}
+
+[[gnu::noinline]] void closeRoom(Room& room, Client& client) {
+  std::lock_guard one(room.mutex);
+  std::lock_guard other(client.mutex);
+  --room.clients;
+  --client.rooms;
+}
+
+namespace {
+
+std::unique_ptr<Client> make_client() {
+  return std::make_unique<Client>();
+}
+
+std::unique_ptr<Room> make_room() {
+  return std::make_unique<Room>();
+}
+
+}  // namespace
+
+void classes(Stage& stage) {
+  const auto client = make_client();
+  const auto other_client = make_client();
+  const auto room = make_room();
+  const auto other_room = make_room();
+  in_turn({{"visitor", [&] { enterRoom(*client, *room); }},
+           {"janitor", [&] { closeRoom(*other_room, *other_client); }}});
+  stage.shown();
+}
+
+}  // namespace order_cases

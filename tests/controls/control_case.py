@@ -1,0 +1,110 @@
+"""A healthy program under load for a while, bare and under the preload: nothing may be found in it.
+
+A control is a script with a function that is called once for each of the two runs:
+
+    def workload(control: Control) -> None: ...
+
+    main("xz", needs=["xz"], workload=workload)
+
+What it observes must be equal in both runs, so it observes results and no counts of work done.
+There must be no report of any kind, with orders looked for, and nothing that could not be recorded.
+All that holds for every case of tests/programs holds here too: see program_case.py.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "programs"))
+
+import program_case
+from program_case import PROGRAM_PATH, SKIPPED, Case, CaseFailed, Run
+
+OPTIONS = "order=on wait=10s"
+EXTRA_SECONDS = 90  # to start, to end, and for a machine that is busy elsewhere
+WORKLOADS = Path(__file__).resolve().parent / "workloads"
+
+
+class Control:
+    """One of the two runs, with the load that it is to be put under."""
+
+    def __init__(self, run: Run, seconds: float, command: str) -> None:
+        self.run = run
+        self.seconds = seconds
+        self._command = command
+        self._end = time.monotonic() + seconds
+
+    def options(self) -> dict[str, str]:
+        reports = self.run.directory.parent / "reports"
+        return {"IMPASSE_OPTIONS": f"dir={reports} {OPTIONS}"}
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._end
+
+    def start(self, argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
+        return self.run.start(argv, env=self.options(), **how)
+
+    def command(self, argv: Sequence[str], what: str, **how: Any) -> program_case.Outcome:
+        return self.run.command(argv, what=what, env=self.options(), **how)
+
+    def quiet_command(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> bytes:
+        """One that is run as often as there is time: it must end well, and is not observed."""
+        process = self.run.start(argv, env=self.options() | dict(env or {}))
+        stdout, stderr = process.communicate()
+        said = program_case.tail(stderr)
+        status = process.returncode
+        self.run.expect(status == 0, f"{argv[0]} ended with {status}\n{said}")
+        return stdout
+
+    def expect_all_recorded(self, pid: int, who: str) -> None:
+        """The ledger of this process has no gaps: silence means that there was nothing."""
+        if not self.run.preloaded:
+            return
+        done = subprocess.run(
+            [self._command, "dump", "--facts", "--json", str(pid)],
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        said = done.stderr.decode(errors="replace")
+        self.run.expect(done.returncode == 0, f"impasse dump {pid}: {done.returncode}: {said}")
+        facts = json.loads(done.stdout)
+        self.run.expect("note" not in facts, f"{who}: {facts.get('note')}")
+        gaps = {counter: count for counter, count in facts["dropped"].items() if count}
+        self.run.expect(not gaps, f"{who}: not recorded: {gaps}")
+
+
+def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]) -> NoReturn:
+    parser = argparse.ArgumentParser(description=f"{program}: a healthy program under load")
+    parser.add_argument("--preload", required=True, help="path of libimpasse.so")
+    parser.add_argument("--command", required=True, help="path of impasse")
+    parser.add_argument("--seconds", type=float, default=5, help="of load, in each of the two runs")
+    arguments = parser.parse_args()
+    library = os.path.realpath(arguments.preload)
+    command = os.path.realpath(arguments.command)
+    for file in (library, command):
+        if not os.path.isfile(file):
+            parser.error(f"there is no file {file}")
+    for need in needs:
+        if not shutil.which(need, path=PROGRAM_PATH):
+            print(f"skipped: no {need}")
+            sys.exit(SKIPPED)
+    os.environ.pop("LD_PRELOAD", None)
+    signal.signal(signal.SIGALRM, program_case.stop_at_deadline)
+    signal.signal(signal.SIGTERM, program_case.stop_at_deadline)
+    signal.setitimer(signal.ITIMER_REAL, 2 * arguments.seconds + EXTRA_SECONDS)
+    try:
+        case = Case(library, lambda run: workload(Control(run, arguments.seconds, command)))
+        print(f"{program}, {arguments.seconds:g} s each: {case.compare()}")
+    except CaseFailed as failure:
+        print(f"FAILED: {program}: {failure}")
+        sys.exit(1)
+    sys.exit(0)

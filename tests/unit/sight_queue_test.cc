@@ -1,0 +1,204 @@
+#include "detector/sight_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "test_ledger.h"
+
+namespace impasse {
+namespace {
+
+using test::TestLedger;
+
+constexpr std::uint64_t kRoom = kSmallGeometry.sights;
+
+std::vector<std::uint64_t> moments_in(SightQueue& queue) {
+  std::vector<std::uint64_t> moments;
+  queue.each([&](const RawSight& sight) { moments.push_back(sight.moment); });
+  std::sort(moments.begin(), moments.end());
+  return moments;
+}
+
+TEST(SightQueue, TakesNoMemoryBeforeTheFirst) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  EXPECT_FALSE(queue.any());
+  EXPECT_TRUE(moments_in(queue).empty());
+  EXPECT_EQ(ledger->header().sights_used.load(), 0U);
+}
+
+TEST(SightQueue, WhatWasToldArrivesOnce) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  for (std::uint64_t moment = 1; moment <= 3; ++moment) {
+    RawSight* const sight = queue.claim();
+    ASSERT_NE(sight, nullptr);
+    sight->moment = moment;
+    queue.tell(*sight);
+  }
+  RawSight* const unfinished = queue.claim();
+  ASSERT_NE(unfinished, nullptr);
+  EXPECT_EQ(moments_in(queue), (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_TRUE(moments_in(queue).empty());
+  EXPECT_TRUE(queue.any());
+  queue.discard(*unfinished);
+  EXPECT_FALSE(queue.any());
+}
+
+TEST(SightQueue, OneRecordServesWhileThereIsOneAtATime) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  for (int i = 0; i < 1'000; ++i) {
+    queue.tell(*queue.claim());
+    EXPECT_EQ(moments_in(queue).size(), 1U);
+  }
+  EXPECT_EQ(ledger->header().sights_used.load(), 1U);
+}
+
+TEST(SightQueue, AFullOneRefusesUntilItWasEmptied) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < kRoom; ++i) {
+      RawSight* const sight = queue.claim();
+      ASSERT_NE(sight, nullptr);
+      queue.tell(*sight);
+    }
+    EXPECT_EQ(queue.claim(), nullptr);
+    EXPECT_EQ(queue.claim(), nullptr);
+    EXPECT_EQ(ledger.counter(k_order_sights_postponed), 2U * (round + 1U));
+    EXPECT_EQ(moments_in(queue).size(), kRoom);
+  }
+}
+
+TEST(SightQueue, AsksToBeHeardOnceWhenHalfFull) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  for (int round = 0; round < 2; ++round) {
+    unsigned asked = 0;
+    for (std::uint64_t i = 1; i <= kRoom; ++i) {
+      const bool hurry = queue.tell(*queue.claim());
+      EXPECT_EQ(hurry, i == kRoom / 2);
+      asked += hurry ? 1 : 0;
+    }
+    EXPECT_EQ(asked, 1U);
+    moments_in(queue);
+  }
+}
+
+TEST(SightQueue, NoMemoryIsCountedAndLeavesTheRest) {
+  static bool room;
+  room = true;
+  TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return room; });
+  SightQueue queue(*ledger);
+  queue.tell(*queue.claim());
+  room = false;
+  EXPECT_EQ(queue.claim(), nullptr);
+  EXPECT_EQ(ledger.counter(k_order_sights_postponed), 1U);
+  EXPECT_EQ(moments_in(queue).size(), 1U);
+  EXPECT_NE(queue.claim(), nullptr);
+}
+
+RawSightedLock raw_lock(std::uint64_t address, std::uint8_t traits, std::uint64_t marks) {
+  return {
+      address, 3,    5, site_word(0x5555'0000'1000 + address, traits, 0), 0xabcd'0011ULL << 32 | 77,
+      0x4000,  marks};
+}
+
+TEST(SightQueue, ARecordBecomesASight) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  RawSight& raw = *queue.claim();
+  raw.thread = 9;
+  raw.tid = 4711;
+  raw.again = 1;
+  raw.moment = 12;
+  raw.when_ns = 13;
+  raw.path = 14;
+  constexpr auto kRead = static_cast<std::uint8_t>(LockKind::kRwlock) | hold_trait::kShared;
+  raw.wanted = raw_lock(0x100, kRead | hold_trait::kTimed, sight_mark::kPrefersWriters);
+  raw.held_count = 2;
+  raw.held[0] = raw_lock(0x200, hold_trait::kTry, 0);
+  raw.held[1] = raw_lock(0x300, 0, sight_mark::kOnStack);
+  raw.stack_bytes = 100;
+  const OrderSight sight = sight_of(raw);
+  EXPECT_EQ(sight.thread, 9U);
+  EXPECT_EQ(sight.tid, 4711U);
+  EXPECT_EQ(sight.moment, 12U);
+  EXPECT_EQ(sight.when_ns, 13U);
+  EXPECT_EQ(sight.path, 14U);
+  EXPECT_TRUE(sight.again);
+  EXPECT_EQ(sight.wanted.life, (LockLife{0x100, 3, 5}));
+  EXPECT_EQ(sight.wanted.kind, LockKind::kRwlock);
+  EXPECT_TRUE(sight.wanted.shared && sight.wanted.timed && sight.wanted.prefers_writers);
+  EXPECT_FALSE(sight.wanted.tried || sight.wanted.on_stack);
+  EXPECT_EQ(sight.wanted.site, 0x5555'0000'1100U);
+  EXPECT_EQ(sight.wanted.birth, 0x4000U);
+  EXPECT_EQ(sight.wanted.stack_low, 0xabcd'0011U);
+  EXPECT_EQ(sight.wanted.tick, 77U);
+  ASSERT_EQ(sight.held.size(), 2U);
+  EXPECT_EQ(sight.held[0].kind, LockKind::kMutex);
+  EXPECT_TRUE(sight.held[0].tried);
+  EXPECT_FALSE(sight.held[0].shared);
+  EXPECT_TRUE(sight.held[1].on_stack);
+  EXPECT_EQ(stack_of(raw).size(), 100U);
+}
+
+// The ledger can be written by anybody who may open its file.
+TEST(SightQueue, NumbersOutOfBoundsAreNotFollowed) {
+  TestLedger ledger;
+  RawSight& raw = *SightQueue(*ledger).claim();
+  raw.held_count = ~0U;
+  raw.stack_bytes = ~std::uint64_t{0};
+  EXPECT_EQ(sight_of(raw).held.size(), kInlineHolds);
+  EXPECT_TRUE(stack_of(raw).empty());
+}
+
+// Every one that was told arrives whole, once; the others are counted.
+TEST(SightQueue, ManyThreadsTellOneListens) {
+  TestLedger ledger;
+  constexpr std::uint64_t kEach = 3'000;
+  std::atomic<std::uint64_t> told{0};
+  std::atomic<int> at_work{4};
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      SightQueue queue(*ledger);
+      for (std::uint64_t i = 0; i < kEach; ++i) {
+        RawSight* const sight = queue.claim();
+        if (sight == nullptr) continue;
+        if (i % 16 == 0) {
+          queue.discard(*sight);
+          continue;
+        }
+        sight->moment = t * kEach + i;
+        sight->path = ~sight->moment;
+        told.fetch_add(1);
+        queue.tell(*sight);
+      }
+      at_work.fetch_sub(1);
+    });
+  }
+  std::set<std::uint64_t> heard;
+  SightQueue queue(*ledger);
+  const auto listen = [&] {
+    queue.each([&](const RawSight& sight) {
+      EXPECT_EQ(sight.path, ~sight.moment);
+      EXPECT_TRUE(heard.insert(sight.moment).second);
+    });
+  };
+  while (at_work.load() != 0) listen();
+  for (std::thread& thread : threads) thread.join();
+  listen();
+  EXPECT_EQ(heard.size(), told.load());
+  EXPECT_GT(heard.size(), 0U);
+  EXPECT_FALSE(queue.any());
+  EXPECT_EQ(ledger->header().sights_taken.load(), 0U);
+}
+
+}  // namespace
+}  // namespace impasse
