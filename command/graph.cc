@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "command/ask_process.h"
@@ -16,6 +17,7 @@
 #include "command/process_view.h"
 #include "detector/ledger_layout.h"
 #include "options/nearest_name.h"
+#include "options/options.h"
 #include "report/order_dot.h"
 #include "report/report_json.h"
 #include "report/report_reader.h"
@@ -32,11 +34,13 @@ struct Wish {
   std::optional<std::string_view> what;
 };
 
-int print_graph(const std::string& bytes, const std::string& whose, const std::string& root,
-                const Wish& wish) {
-  std::string problem;
-  report::Report report = report::read_report(bytes, problem);
-  if (!problem.empty()) return fail(whose + " is no report: " + problem);
+bool started_without_orders(pid_t pid) {
+  Complaints complaints;
+  const std::string text = started_with(pid, "IMPASSE_OPTIONS").value_or("");
+  return parse(text, complaints).order == OrderWish::kOff;
+}
+
+int print_graph(report::Report report, const std::string& root, const Wish& wish) {
   name_offline(report, wish.debug_dirs, root);
   return print(wish.json ? report::report_json(report) : report::orders_dot(report));
 }
@@ -59,16 +63,32 @@ int graph_of_process(std::string_view number, const Wish& wish) {
   }
   const LedgerFile file = open_mapped(process, mapped);
   if (!file) return fail(file.problem());
+  if (started_without_orders(pid)) {
+    return fail(name + " does not record the orders of its locks: it was started with order=off");
+  }
   const Answer answer = ask_for_report(process, file, request_flag::kOrders);
   if (!answer.problem.empty()) return fail(name + " gave no graph: " + answer.problem);
+  std::string problem;
+  report::Report report = report::read_report(answer.json, problem);
+  if (!problem.empty()) return fail("the answer of " + name + " is no report: " + problem);
   const std::string root = has_other_mounts(pid) ? "/proc/" + std::to_string(pid) + "/root" : "";
-  return print_graph(answer.json, "the answer of " + name, root, wish);
+  return print_graph(std::move(report), root, wish);
 }
 
 int graph_of_file(const std::string& path, const Wish& wish) {
   const FileText file = read_file(path, kLargestFile);
   if (file.error != 0) return fail("cannot read " + path + ": " + std::strerror(file.error));
-  return print_graph(file.text, path, "", wish);
+  std::string problem;
+  report::Report report = report::read_report(file.text, problem);
+  if (!problem.empty()) return fail(path + " is no report: " + problem);
+  // A graph is a dump with orders; one without may be a graph too, of a process that made none.
+  if (report.finding.kind != FindingKind::kLockOrder && report.finding.kind != FindingKind::kDump) {
+    return fail(
+        path +
+        " is a report of another kind, which has no orders of locks; those are asked of the "
+        "live process: impasse graph PID");
+  }
+  return print_graph(std::move(report), "", wish);
 }
 
 int unknown_flag(std::string_view flag) {

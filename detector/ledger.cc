@@ -138,9 +138,11 @@ void Ledger::release_slot(ThreadSlot& slot) {
   zero(slot.number);
   zero(slot.maker);
   zero(slot.born);
+  zero(slot.made_at);
   zero(slot.stack_low);
   zero(slot.stack_high);
   zero(slot.lowest_stack_lock);
+  zero(slot.order_phase);
   if (slot.seen_dirty.load(std::memory_order_relaxed) != 0) {
     for (auto& order : slot.seen) zero(order);
     zero(slot.seen_dirty);

@@ -26,7 +26,7 @@
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 3;
+inline constexpr std::uint32_t kLedgerVersion = 4;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
@@ -96,9 +96,12 @@ struct alignas(kPage) ThreadSlot {
   std::atomic<std::uint32_t> name_known;
   std::atomic<std::uint32_t> number;      // a ThreadNumber; 0: not known. The creator writes these:
   std::atomic<std::uint32_t> maker;       // the creator's ThreadNumber
+  // How often this thread was made to tell its orders anew: see SeenSet. Others may add to it.
+  std::atomic<std::uint32_t> order_phase;
   std::atomic<std::uint64_t> born;        // moment, drawn before the thread was made
   std::atomic<std::uint64_t> stack_low;   // the thread's stack; 0: not known
   std::atomic<std::uint64_t> stack_high;  // the first address above it
+  std::atomic<std::uint64_t> made_at;     // the creator's stack pointer then
   // The lowest lock on this stack that this thread has told of; 0: none.
   std::atomic<std::uint64_t> lowest_stack_lock;
 
@@ -182,12 +185,11 @@ struct RawSightedLock {
   std::uint64_t address;
   std::uint32_t record;      // number of its LockRecord
   std::uint32_t generation;  // of that record then; odd
-  std::uint64_t site;        // as Hold::site, without the phase
+  std::uint64_t site;        // as Hold::site, with a sight_mark in place of the phase
   std::uint64_t stamp;       // as Hold::stamp
   std::uint64_t birth;       // where the lock first mattered
-  std::uint64_t marks;       // sight_mark
 };
-static_assert(sizeof(RawSightedLock) == 48);
+static_assert(sizeof(RawSightedLock) == 40);
 
 namespace sight_mark {
 inline constexpr std::uint64_t kPrefersWriters = 1;
@@ -195,26 +197,34 @@ inline constexpr std::uint64_t kOnStack = 2;  // of the thread that tells
 }  // namespace sight_mark
 
 // A lock was taken, or is about to be, by a thread that holds others: told by that thread, with a
-// copy of its stack, since it goes on.
+// copy of its stack, since it goes on. Who holds more locks than these tells nothing: the order
+// would look as if it had no gate that it may have.
+inline constexpr unsigned kSightedLocks = 160;
+// ... or what so many locks leave of the record.
 inline constexpr std::size_t kSightStackBytes = std::size_t{12} << 10;
+inline constexpr std::size_t kSightBytes = 4 * kPage;
 struct alignas(kPage) RawSight {
   std::atomic<std::uint32_t> stage;      // a SightStage
   std::atomic<std::uint32_t> next_free;  // for the list of free ones
+  std::uint32_t ready_bytes;             // of the record that memory was taken into use for
   std::uint32_t thread;                  // a ThreadNumber
   std::uint32_t tid;
   std::uint32_t again;  // the mutex of a condition wait, to be taken again
   std::uint32_t held_count;
+  std::uint32_t stack_bytes;
   std::uint64_t moment;
   std::uint64_t when_ns;  // CLOCK_MONOTONIC
-  std::uint64_t path;     // of `held` and then `wanted`; as in Hold
-  RawSightedLock wanted;
-  RawSightedLock held[kInlineHolds];  // oldest first
+  std::uint64_t path;     // of what is held and then `wanted`; as in Hold
+  char name[kNameBytes];  // of the thread; without a 0 where it is that long
   std::uint64_t registers[kSavedRegisters];
   std::uint64_t stack_start;  // address of the first copied byte
-  std::uint64_t stack_bytes;
-  std::uint8_t stack[kSightStackBytes];
+  RawSightedLock wanted;
+  // So many RawSightedLocks, oldest first, those beyond kInlineHolds in no order; then the stack.
+  alignas(8) std::uint8_t rest[kSightBytes - 184];
 };
-static_assert(sizeof(RawSight) == 4 * kPage);
+static_assert(sizeof(RawSight) == kSightBytes);
+static_assert(offsetof(RawSight, rest) == 184);
+static_assert(kSightedLocks * sizeof(RawSightedLock) < sizeof(RawSight::rest));
 
 enum SightStage : std::uint32_t { kSightFree, kSightBeingWritten, kSightTold };
 
@@ -227,7 +237,8 @@ struct RawLife {
   std::uint32_t thread;  // a ThreadNumber
   std::uint32_t other;   // likewise
   std::uint64_t kind;    // a LifeEvent::Kind
-  std::uint64_t reserved[3];
+  std::uint64_t stack_pointer;
+  std::uint64_t reserved[2];
 };
 static_assert(sizeof(RawLife) == 64);
 
@@ -297,6 +308,7 @@ struct LedgerHeader {
   alignas(64) std::atomic<std::uint64_t> free_sight;
   std::atomic<std::uint64_t> sights_taken;            // places that are not free now
   std::atomic<std::uint64_t> sights_hurried;          // our own thread was asked to come soon
+  std::atomic<std::uint64_t> sights_refused;          // some found no place since it last came
   alignas(64) std::atomic<std::uint64_t> lives_told;  // places given out for writing, ever
   std::atomic<std::uint64_t> lives_heard;             // read by our own thread, ever
   alignas(64) std::atomic<std::uint64_t> counters[64];

@@ -41,6 +41,7 @@ bool LifeQueue::tell(const LifeEvent& event) {
     place.thread = event.thread;
     place.other = event.other;
     place.kind = static_cast<std::uint64_t>(event.kind);
+    place.stack_pointer = event.stack_pointer;
     place.turn.store(writable + 1, std::memory_order_release);
     return number + 1 - header.lives_heard.load(std::memory_order_relaxed) == capacity / 2;
   }
@@ -55,7 +56,7 @@ bool LifeQueue::hear(LifeEvent& event) {
   const std::uint64_t whole = 2 * (number / capacity) + 1;
   if (place.turn.load(std::memory_order_acquire) != whole) return false;
   event = {static_cast<LifeEvent::Kind>(place.kind), place.thread, place.other, place.moment,
-           place.handle};
+           place.handle, place.stack_pointer};
   place.turn.store(whole + 1, std::memory_order_release);
   header.lives_heard.store(number + 1, std::memory_order_release);
   return true;

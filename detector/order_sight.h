@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "detector/words.h"
@@ -35,6 +36,7 @@ struct SightedLock {
   bool timed = false;            // by a function with a time limit
   bool prefers_writers = false;  // a waiting writer keeps new readers of this lock out
   bool on_stack = false;         // it lies on the stack of the thread that told
+  ThreadNumber stack_of = 0;     // that thread then; 0: on another's, or on none
   std::uint64_t site = 0;        // program counter of the call
   std::uint64_t birth = 0;       // where the lock was born: its init call's or its first use's site
   std::uint32_t stack_low = 0;   // low half of the stack pointer there; 0: not known
@@ -48,6 +50,7 @@ struct SightedLock {
 struct OrderSight {
   ThreadNumber thread = 0;
   std::uint32_t tid = 0;
+  std::string name;  // of the thread then
   std::uint64_t moment = 0;
   std::uint64_t when_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t path = 0;     // names it in the set of known orders, together with the thread
@@ -64,6 +67,7 @@ struct LifeEvent {
   ThreadNumber other = 0;   // its maker, or who joined it; 0: not known
   std::uint64_t moment = 0;
   std::uint64_t handle = 0;  // pthread_t; the same one may serve a later thread
+  std::uint64_t stack_pointer = 0;  // kBorn: its maker's when it made it; 0: not known
 };
 
 }  // namespace impasse

@@ -3,14 +3,20 @@
 // when kThreadsPerPath have: two threads are enough for a deadlock, the others are for those of
 // them that turn out not to count (over before the rest began).
 //
-// A word is the high 48 bits of the path and 16 bits that stand for the thread; the words of one
-// path stand together, so one cache line answers both. Five tables, each eight times the last, of
-// which the newest answers alone. Growing copies what the older one had.
+// A thread that has made or joined another is in its next phase, and tells once more: what it does
+// now may meet what it could not meet before. In its newer phase it takes its older word's place.
+//
+// A word is the high 48 bits of the path, 13 bits that stand for the thread, 3 for its phase; the
+// words of one path stand together, so one cache line answers all. Five tables, each eight times
+// the last, of which the newest answers alone. Growing copies what the older one had. Paths of
+// locks that are no more are never asked for again, and fill it: then it is begun anew, and what
+// still goes on is told once more.
 //
 // Promises: any thread, also in a signal handler; no lock, no allocation. "No" may be said once
 // more of a word that was added while the set grew. "Yes" is right but for what 48 bits cannot tell
-// apart, and threads whose numbers are kTags apart. Costs: a question reads one cache line, up to
-// kLines where those are full.
+// apart, threads whose numbers are kTags apart, and a phase that is kPhases later than the last in
+// which the thread met the path. Costs: a question reads one cache line, up to kLines where those
+// are full.
 #pragma once
 
 #include <algorithm>
@@ -31,45 +37,71 @@ class SeenSet {
   static constexpr std::size_t kBucket = 8;
   static constexpr std::size_t kLines = 4;  // buckets in which a word may stand
   static constexpr unsigned kThreadsPerPath = 4;
-  static constexpr std::uint64_t kTags = 0xffff;
+  static constexpr std::uint64_t kTags = 0x1fff;
+  static constexpr unsigned kPhases = 8;
 
   SeenSet() = default;
   // Laid out like a LevelledSet; `levels_in_use` lives beside the places.
   SeenSet(Word* places, Word* levels_in_use, unsigned levels, Growth growth)
       : places_(places), in_use_(levels_in_use), levels_(levels), growth_(growth) {}
 
-  bool contains(std::uint64_t path, ThreadNumber thread) const {
-    const std::uint64_t in_use = in_use_->load(std::memory_order_acquire);
+  bool contains(std::uint64_t path, ThreadNumber thread, unsigned phase = 0) const {
+    const unsigned in_use = levels_in_use();
     if (in_use == 0) return false;
-    const std::uint64_t wanted = word_of(path, thread);
+    const std::uint64_t wanted = word_of(path, thread, phase);
+    std::uint64_t own = 0;
     unsigned others = 0;
-    const Word* const found =
-        search(static_cast<unsigned>(in_use - 1), wanted, [&](const Word&, std::uint64_t seen) {
-          return seen == wanted || (same_path(seen, wanted) && ++others == kThreadsPerPath);
-        });
-    return found != nullptr;
+    search(in_use - 1, wanted, [&](const Word&, std::uint64_t seen) {
+      if (same_teller(seen, wanted)) own = seen;
+      others += same_path(seen, wanted) ? 1 : 0;
+      return own != 0;
+    });
+    return own != 0 ? own == wanted : others >= kThreadsPerPath;
   }
 
   // False: there is no room left, or no turn to grow.
-  bool add(std::uint64_t path, ThreadNumber thread) {
-    const std::uint64_t word = word_of(path, thread);
+  bool add(std::uint64_t path, ThreadNumber thread, unsigned phase = 0) {
+    const std::uint64_t word = word_of(path, thread, phase);
     for (;;) {
-      const std::uint64_t in_use = in_use_->load(std::memory_order_acquire);
-      if (in_use != 0 && put(static_cast<unsigned>(in_use - 1), word)) return true;
-      if (in_use == levels_ || !grow(static_cast<unsigned>(in_use))) return false;
+      const unsigned in_use = levels_in_use();
+      if (in_use != 0 && put(in_use - 1, word)) return true;
+      if (in_use == levels_) {
+        in_use_->fetch_or(kFull, std::memory_order_relaxed);
+        return false;
+      }
+      if (!grow(in_use)) return false;
     }
   }
 
   // For a thread that is gone: another may tell of the path in its place. False: it had not told
   // (or did while the set grew; then its word stays).
   bool erase(std::uint64_t path, ThreadNumber thread) {
-    const std::uint64_t in_use = in_use_->load(std::memory_order_acquire);
+    const unsigned in_use = levels_in_use();
     if (in_use == 0) return false;
-    std::uint64_t word = word_of(path, thread);
-    Word* const found = search(static_cast<unsigned>(in_use - 1), word,
-                               [word](const Word&, std::uint64_t seen) { return seen == word; });
+    const std::uint64_t word = word_of(path, thread, 0);
+    std::uint64_t own = 0;
+    Word* const found = search(in_use - 1, word, [&](const Word&, std::uint64_t seen) {
+      own = seen;
+      return same_teller(seen, word);
+    });
     return found != nullptr &&
-           found->compare_exchange_strong(word, kErased, std::memory_order_acq_rel);
+           found->compare_exchange_strong(own, kErased, std::memory_order_acq_rel);
+  }
+
+  // A word found no room, and none will before the set is begun anew.
+  bool full() const { return (in_use_->load(std::memory_order_relaxed) & kFull) != 0; }
+  // Everything may be told anew. A word that is added meanwhile may stay, or not. False: no turn.
+  bool begin_anew() {
+    const GrowthTurn turn(growth_);
+    if (!turn) return false;
+    const unsigned in_use = levels_in_use();
+    if (in_use == 0) return true;
+    // The first while another one answers, the others when it does.
+    if (in_use > 1) clear(0);
+    in_use_->store(1, std::memory_order_release);
+    if (in_use == 1) clear(0);
+    for (unsigned level = 1; level < in_use; ++level) clear(level);
+    return true;
   }
 
  private:
@@ -77,11 +109,24 @@ class SeenSet {
   // Not 0, at which a search ends; no word of a thread's, whose path is never 0.
   static constexpr std::uint64_t kErased = 1;
 
-  static std::uint64_t word_of(std::uint64_t path, ThreadNumber thread) {
+  static constexpr std::uint64_t kFull = 0x100;  // beside the count of levels in use
+  static_assert(((kTags + 1) * kPhases - 1) == kTagBits);
+
+  static std::uint64_t word_of(std::uint64_t path, ThreadNumber thread, unsigned phase) {
     const std::uint64_t high = path & ~kTagBits;
-    return (high == 0 ? kTagBits + 1 : high) | (thread % kTags + 1);
+    return (high == 0 ? kTagBits + 1 : high) | (thread % kTags + 1) * kPhases | phase % kPhases;
   }
+  static bool same_teller(std::uint64_t a, std::uint64_t b) { return (a ^ b) < kPhases; }
   static bool same_path(std::uint64_t a, std::uint64_t b) { return ((a ^ b) & ~kTagBits) == 0; }
+
+  unsigned levels_in_use() const {
+    return static_cast<unsigned>(in_use_->load(std::memory_order_acquire) & (kFull - 1));
+  }
+  void clear(unsigned level) {
+    Word* const first = places_ + LevelledSet::level_start(level);
+    for (std::size_t i = 0; i < LevelledSet::level_places(level); ++i)
+      first[i].store(0, std::memory_order_relaxed);
+  }
 
   // The place at which decide(place, its word) says yes; null: not before a word of 0, or in none
   // of the lines. All words of a path are met on the way.
@@ -105,9 +150,15 @@ class SeenSet {
 
   bool put(unsigned level, std::uint64_t word) {
     // Not a second time, should there be room before the place where it stands.
-    if (search(level, word, [word](const Word&, std::uint64_t seen) { return seen == word; }) !=
-        nullptr) {
-      return true;
+    const auto by_the_same = [word](const Word&, std::uint64_t seen) {
+      return same_teller(seen, word);
+    };
+    if (Word* const known = search(level, word, by_the_same)) {
+      std::uint64_t seen = known->load(std::memory_order_relaxed);
+      if (seen == word || (same_teller(seen, word) &&
+                           known->compare_exchange_strong(seen, word, std::memory_order_acq_rel))) {
+        return true;
+      }
     }
     return search(level, word, [word](Word& place, std::uint64_t seen) {
              while (seen == 0 || seen == kErased) {
@@ -120,7 +171,7 @@ class SeenSet {
   bool grow(unsigned level) {
     const GrowthTurn turn(growth_);
     if (!turn) return false;
-    if (in_use_->load(std::memory_order_acquire) > level) return true;  // another thread did
+    if (levels_in_use() != level) return true;  // another thread did
     const std::size_t places = LevelledSet::level_places(level);
     if (!growth_.reserve(places_ + LevelledSet::level_start(level), places * sizeof(Word)))
       return false;

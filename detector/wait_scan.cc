@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::uint64_t kYoungTicks = 200'000'000 / kTickNs;
 
-// The tick since which this thread waits, at least 1; 0: it does not. One that takes its mutex again
-// within a wait for a condition does not count: whoever keeps it stuck waits as well (each in a circle
-// of such alone would have begun its wait after the next one did).
+// The tick since which this thread waits, at least 1; 0: it does not. One that takes its mutex
+// again within a wait for a condition does not count: whoever keeps it stuck waits as well (each in
+// a circle of such alone would have begun its wait after the next one did).
 std::uint64_t waits_since(const ThreadSlot& slot) {
   if ((slot.wait.sequence.load(std::memory_order_acquire) & 1) != 0) {
     const std::uint64_t site = slot.wait.site.load(std::memory_order_relaxed);

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 #include <string_view>
 
-#include "report/phrases.h"
+#include "report/ink.h"
+#include "report/order_phrases.h"
 #include "report/words.h"
 
 namespace impasse::report {
 namespace {
+
+constexpr std::size_t kLongestLine = 64;  // of a label; a longer one tears the picture apart
 
 // Strongly connected components, by Tarjan's algorithm with a stack of its own: a graph may be a
 // chain of a hundred thousand locks.
@@ -97,23 +99,54 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
-// Two lines of a label; printable() has no line breaks, the language has its own.
-std::string label(const std::string& first, const std::string& second) {
-  std::string text = quoted(first);
-  text.pop_back();
-  return text + "\\n" + quoted(second).substr(1);
+// printable() has no line breaks, the language has its own.
+std::string label(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    if (line.empty()) continue;
+    const std::string one = quoted(line);
+    text += (text.empty() ? "" : "\\n") + one.substr(1, one.size() - 2);
+  }
+  return "\"" + text + "\"";
 }
 
-std::string arrow_words(const Order& order) {
-  std::string words = with_commas(order.seen) + (order.seen == 1 ? " sight" : " sights");
-  words += " by " + with_commas(order.threads) + (order.threads == 1 ? " thread" : " threads");
+// What makes it another thing than "held, and took".
+std::string manner(const Order& order) {
+  std::string words;
   if (order.from_shared || order.to_shared) {
-    words += std::string(", ") + (order.from_shared ? "read" : "held") + " then " +
-             (order.to_shared ? "read" : "taken");
+    words = std::string(order.from_shared ? "reading" : "holding") + ", " +
+            (order.to_shared ? "began to read" : "took");
   }
-  if (order.to_timed) words += ", timed";
-  if (order.again) words += ", after a condition wait";
+  if (order.to_timed) words += words.empty() ? "with a time limit" : ", with a time limit";
+  if (order.again) words += words.empty() ? "after a condition wait" : ", after a condition wait";
   return words;
+}
+
+// `by thread 101 "raft-loop" and 3 others`
+std::string doers(const OrderPhrases& say, const Order& order) {
+  std::string words = "by " + say.thread(order);
+  if (order.threads > 1) {
+    words += " and " + with_commas(order.threads - 1) + (order.threads == 2 ? " other" : " others");
+  }
+  return words;
+}
+
+std::string arrow_label(const OrderPhrases& say, const Order& order) {
+  return label({cut(say.to_place(order), kLongestLine), doers(say, order), manner(order)});
+}
+
+// Where a pointer rests on it: what does not fit into the picture.
+std::string arrow_tip(const OrderPhrases& say, const Order& order) {
+  return label({say.lock(order.from) + " taken at " + say.from_place(order),
+                say.lock(order.to) + " taken at " + say.to_place(order),
+                with_commas(order.seen) + (order.seen == 1 ? " sight" : " sights")});
+}
+
+std::string node_label(const Lock& lock) {
+  const std::string kind = std::string(lock_word(lock.kind)) +
+                           (lock.variety.empty() ? "" : ", " + lock.variety) + " " +
+                           hex(lock.address);
+  return label({cut(printable(lock.name), kLongestLine), kind});
 }
 
 }  // namespace
@@ -128,33 +161,34 @@ std::vector<bool> orders_on_circles(const Report& report) {
 }
 
 std::string orders_dot(const Report& report) {
-  const Phrases say(report);
+  const Phrases phrases(report);
+  const OrderPhrases say(phrases);
   const std::vector<Order>& orders = report.finding.orders;
   const std::vector<bool> on_circle = orders_on_circles(report);
   std::map<std::uint32_t, bool> locks;  // those with an arrow; whether on a circle
   for (std::size_t i = 0; i < orders.size(); ++i) {
     for (const std::uint32_t lock : {orders[i].from, orders[i].to}) {
-      if (say.lock_at(lock) != nullptr) locks[lock] = locks[lock] || on_circle[i];
+      if (phrases.lock_at(lock) != nullptr) locks[lock] = locks[lock] || on_circle[i];
     }
   }
-  std::string out = "// The orders in which " + printable(report.process.program) + "[" +
-                    std::to_string(report.process.pid) + "] was seen taking its locks.\n" +
-                    "digraph impasse {\n  rankdir=LR;\n  node [shape=box];\n";
+  const std::string whose =
+      printable(report.process.program) + "[" + std::to_string(report.process.pid) + "]";
+  std::string out = "// The orders in which " + whose + " was seen taking its locks.\n" +
+                    "digraph impasse {\n  rankdir=LR;\n  node [shape=box, fontname=Helvetica];\n" +
+                    "  edge [fontname=Helvetica, fontsize=10];\n";
+  if (locks.empty()) {
+    out += "  label=" + quoted(whose + ": no lock was seen taken while another was held") + ";\n";
+  }
   for (const auto& [index, red] : locks) {
-    const Lock& lock = *say.lock_at(index);
-    char address[24];
-    std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(lock.address));
-    const std::string second = std::string(lock_word(lock.kind)) +
-                               (lock.variety.empty() ? "" : ", " + lock.variety) + " " + address;
-    out += "  l" + std::to_string(index) +
-           " [label=" + (lock.name.empty() ? quoted(second) : label(lock.name, second)) +
+    out += "  l" + std::to_string(index) + " [label=" + node_label(*phrases.lock_at(index)) +
            (red ? ", color=red" : "") + "];\n";
   }
   for (std::size_t i = 0; i < orders.size(); ++i) {
     const Order& order = orders[i];
-    if (say.lock_at(order.from) == nullptr || say.lock_at(order.to) == nullptr) continue;
+    if (phrases.lock_at(order.from) == nullptr || phrases.lock_at(order.to) == nullptr) continue;
+    const std::string tip = arrow_tip(say, order);
     out += "  l" + std::to_string(order.from) + " -> l" + std::to_string(order.to) +
-           " [label=" + label(say.place(order.to_site), arrow_words(order)) +
+           " [label=" + arrow_label(say, order) + ", tooltip=" + tip + ", labeltooltip=" + tip +
            (on_circle[i] ? ", color=red, fontcolor=red" : "") + "];\n";
   }
   return out + "}\n";

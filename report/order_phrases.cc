@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "report/function_name.h"
 #include "report/ink.h"
 #include "report/words.h"
 
@@ -9,12 +10,23 @@ namespace impasse::report {
 namespace {
 
 constexpr std::size_t kLongestThreadName = 40;
+constexpr std::size_t kLongestArguments = 10;  // of a template, in a sentence
 
 // The thread as it stood when it was seen, for what is said of threads.
 Thread then(const Order& order) {
   Thread thread;
   thread.stack = order.stack;
   return thread;
+}
+
+// "takeAll<…> forks.cc:12" for "takeAll<std::mutex, std::mutex> forks.cc:12": two places and two
+// locks are to stand in one sentence.
+std::string brief(std::string place) {
+  const std::size_t space = place.rfind(' ');
+  const bool has_file = space != std::string::npos && place.find('>', space) == std::string::npos;
+  const std::string name = has_file ? place.substr(0, space) : place;
+  if (name.find('<') == std::string::npos) return place;
+  return short_function(name, kLongestArguments) + (has_file ? place.substr(space) : "");
 }
 
 }  // namespace
@@ -80,13 +92,22 @@ std::string OrderPhrases::from_place(const Order& order) const {
   Hold hold;
   hold.site = order.from_site;
   hold.frame = order.from_frame;
-  return say_.hold_place(then(order), hold);
+  return brief(say_.hold_place(then(order), hold));
 }
 
 std::string OrderPhrases::to_place(const Order& order) const {
   Thread thread = then(order);
   thread.wait.emplace().site = order.to_site;
-  return say_.wait_place(thread);
+  return brief(say_.wait_place(thread));
+}
+
+bool OrderPhrases::other_way_round(std::size_t order) const {
+  const Order& one = orders()[order];
+  const auto plain = [](const Order& o) {
+    return !o.from_shared && !o.to_shared && !o.to_timed && !o.again;
+  };
+  return next(order).from == one.to && next(order).to == one.from && one.from != one.to &&
+         plain(one) && plain(next(order));
 }
 
 const symbolize::Stack& OrderPhrases::stack(const Order& order) const {

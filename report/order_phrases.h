@@ -38,6 +38,8 @@ class OrderPhrases {
   std::string to_place(const Order& order) const;
   const symbolize::Stack& stack(const Order& order) const;
 
+  // The next one took the same two locks, both as their only owner.
+  bool other_way_round(std::size_t order) const;
   // It and nobody else: a reader that reads its lock again.
   bool is_reader_again() const;
   // Where `to` of this order meets `from` of the next, both read: only a writer that comes between

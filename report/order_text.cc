@@ -89,8 +89,17 @@ std::string first_taken(const OrderPhrases& say, const Order& order) {
          say.from_place(order) + (returned ? ", which has returned since" : "") + "\n";
 }
 
+// "took raft_node at raft.cc:62", where the line of the frame itself is the one of the second call.
+std::string mark_words(const OrderPhrases& say, const Order& order) {
+  const std::string place = say.from_place(order);
+  const std::size_t space = place.rfind(' ');
+  const bool has_line = space != std::string::npos && place.find(':', space) != std::string::npos &&
+                        place.find('>', space) == std::string::npos;
+  return "took " + say.lock(order.from) + (has_line ? " at" + place.substr(space) : " here");
+}
+
 std::string block(const OrderPhrases& say, const Order& order) {
-  const FrameMark mark{order.from_frame, "took " + say.lock(order.from) + " here"};
+  const FrameMark mark{order.from_frame, mark_words(say, order)};
   return bold(head(say, order)) + "\n" + sights(say, order) + held_besides(say, order) +
          stack_text(say.phrases(), say.stack(order), mark) + first_taken(say, order);
 }

@@ -149,14 +149,17 @@ Lines reader_again(const OrderPhrases& say) {
   return lines;
 }
 
-// "Thread 1 took a and then b; thread 2 took b and then a."
+// "Thread 1 took a and then b; thread 2 took them the other way round."
 std::string summary(const OrderPhrases& say) {
   const auto& orders = say.orders();
   if (orders.size() > 2) {
     return spoken_number(orders.size()) + " threads take locks in orders that close a circle.";
   }
   std::string text = capital(say.thread(orders[0])) + " " + say.deed(orders[0]);
-  if (orders.size() == 2) text += "; " + say.thread(orders[1]) + " " + say.deed(orders[1]);
+  if (orders.size() == 2) {
+    text += "; " + say.thread(orders[1]) + " " +
+            (say.other_way_round(0) ? "took them the other way round" : say.deed(orders[1]));
+  }
   return text + ".";
 }
 

@@ -105,7 +105,8 @@ int signalled_join(const samples::Arguments& arguments, bool repaired) {
   samples::Actor owner("owner", [&] { stopCollecting(collector, repaired); });
   if (!repaired) {
     samples::stay_stuck_when(
-        arguments, [&] { return collector.is_blocked_on(samples_mutex) && owner.is_joining(collector); },
+        arguments,
+        [&] { return collector.is_blocked_on(samples_mutex) && owner.is_joining(collector); },
         {&collector, &owner});
   }
   owner.join();

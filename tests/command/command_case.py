@@ -97,6 +97,7 @@ class CommandCase(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=more.pop("cwd", self.folder),  # reports go there
             **more,
         )
         self.addCleanup(self.end, process)

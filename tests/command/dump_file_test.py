@@ -72,7 +72,7 @@ class DumpFile(CommandCase):
 
     def test_another_version(self):
         data = self.bytes[:8] + struct.pack("<I", 99) + self.bytes[12:]
-        self.assert_fails(self.impasse("dump", "--facts", self.written(data)), "made by another version (99; this impasse reads 2)")
+        self.assert_fails(self.impasse("dump", "--facts", self.written(data)), "made by another version (99; this impasse reads 3)")
 
     def test_damaged(self):
         data = self.bytes[:32] + b"\xff" * 24 + self.bytes[56:]

@@ -39,7 +39,7 @@ TEST(DamagedLedger, OtherFilesAreNoLedgers) {
 TEST(DamagedLedger, AnotherVersionIsNamed) {
   LedgerImage image;
   image.header().version = 7;
-  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads 2)");
+  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads 3)");
 }
 
 TEST(DamagedLedger, EveryTruncationIsASentence) {

@@ -75,7 +75,7 @@ class Run(CommandCase):
                 "impasse: unknown option 'wiat' ignored; did you mean 'wait'?",
                 "impasse: wrong value 'never' for option 'wait'; "
                 "expected a duration such as 250ms, 10s, 5m or 1h; using '10s'",
-                "impasse: option 'order' has no value; expected order=on|off; using 'on'",
+                "impasse: option 'order' has no value; expected order=on|off|all; using 'on'",
             ],
         )
         # What the library would complain about again is not handed on.

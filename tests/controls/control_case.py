@@ -36,15 +36,16 @@ WORKLOADS = Path(__file__).resolve().parent / "workloads"
 class Control:
     """One of the two runs, with the load that it is to be put under."""
 
-    def __init__(self, run: Run, seconds: float, command: str) -> None:
+    def __init__(self, run: Run, seconds: float, command: str, more_options: str = "") -> None:
         self.run = run
+        self._more_options = more_options
         self.seconds = seconds
         self._command = command
         self._end = time.monotonic() + seconds
 
     def options(self) -> dict[str, str]:
         reports = self.run.directory.parent / "reports"
-        return {"IMPASSE_OPTIONS": f"dir={reports} {OPTIONS}"}
+        return {"IMPASSE_OPTIONS": f"dir={reports} {OPTIONS} {self._more_options}"}
 
     def is_over(self) -> bool:
         return time.monotonic() > self._end
@@ -87,6 +88,7 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
     parser.add_argument("--preload", required=True, help="path of libimpasse.so")
     parser.add_argument("--command", required=True, help="path of impasse")
     parser.add_argument("--seconds", type=float, default=5, help="of load, in each of the two runs")
+    parser.add_argument("--options", default="", help="of impasse, after those of every control")
     arguments = parser.parse_args()
     library = os.path.realpath(arguments.preload)
     command = os.path.realpath(arguments.command)
@@ -102,7 +104,8 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
     signal.signal(signal.SIGTERM, program_case.stop_at_deadline)
     signal.setitimer(signal.ITIMER_REAL, 2 * arguments.seconds + EXTRA_SECONDS)
     try:
-        case = Case(library, lambda run: workload(Control(run, arguments.seconds, command)))
+        about = (arguments.seconds, command, arguments.options)
+        case = Case(library, lambda run: workload(Control(run, *about)))
         print(f"{program}, {arguments.seconds:g} s each: {case.compare()}")
     except CaseFailed as failure:
         print(f"FAILED: {program}: {failure}")

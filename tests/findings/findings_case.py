@@ -67,12 +67,12 @@ class FindingsCase(unittest.TestCase):
         self.assert_said(run, report)
         return report
 
-    def assert_silent(self, command, *, wait, seconds=60):
-        """It ends as it does without impasse, and nothing was found."""
+    def assert_silent(self, command, *, wait, seconds=60, orders="on"):
+        """It ends as it does without impasse, and nothing was found: no contradicting orders either."""
         bare = self.run_sample(command, preload=False)
         expected = bare.end(seconds)
         self.assertEqual(expected, 0, f"without impasse: {bare.complaints()}")
-        run = self.run_sample(command, wait=wait)
+        run = self.run_sample(command, wait=wait, options=f"order={orders}")
         self.assertEqual(run.end(seconds), expected, run.complaints())
         self.assertEqual(run.report_files(), [], run.complaints())
         self.assertEqual(run.complaints(), "")

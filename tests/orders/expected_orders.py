@@ -176,6 +176,8 @@ DOUBTS = {
     "main_after_joining": ("phases", there_and_back(("first", "order_cases"), CACHE)),
     "grandchild_joined": ("phases", there_and_back(("grandchild", "second"), CACHE)),
 }
+# Told with `order_classes=on` only.
+OF_ONE_KIND = {"classes"}
 # Told without being asked for.
 DOUBTED_BY_DEFAULT = {"timed_inner", "try_for_inner"}
 

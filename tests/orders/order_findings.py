@@ -2,7 +2,7 @@
 """order_findings.py --samples DIR --preload P --schema J [NAME ...]: are orders judged rightly?
 
 Each NAME is a case of samples/order_cases: one that may hang one day must be told of, exactly once,
-while it runs; one that cannot must not. DOUBT_NAME is a case with the doubtful asked for. Without a
+while it runs; one that cannot must not. DOUBT_NAME is a case with all that is doubtful asked for. Without a
 NAME all run; --registered compares the names with those that are given.
 """
 
@@ -16,7 +16,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", folder) for folder in ("findings", "facts")]
 
-from expected_orders import ALARMS, DOUBTED_BY_DEFAULT, DOUBTS, SILENT
+from expected_orders import ALARMS, DOUBTED_BY_DEFAULT, DOUBTS, OF_ONE_KIND, SILENT
 from findings_case import FAR_AWAY, FindingsCase
 from order_run import OrderRun
 from sample_run import Tools, until
@@ -30,6 +30,8 @@ EXIT_CODE = 9
 class OrderFindings(FindingsCase):
     def run_case(self, name, order):
         options = f"order={order} exit_code={EXIT_CODE} wait={FAR_AWAY}"
+        if name in OF_ONE_KIND:
+            options += f" order_classes={'on' if order == 'all' else 'off'}"
         run = OrderRun(self.tools, name, options=options)
         self.addCleanup(run.discard)
         run.wait_until_it_says("shown")

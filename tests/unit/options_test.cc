@@ -103,7 +103,7 @@ TEST(Options, ComplaintsSayWhatWouldBeRight) {
   EXPECT_EQ(only_complaint("zzzzzzzz=1"),
             "unknown option 'zzzzzzzz' ignored; impasse --help lists the known ones");
   EXPECT_EQ(only_complaint("order=yes"),
-            "wrong value 'yes' for option 'order'; expected on|off; using 'on'");
+            "wrong value 'yes' for option 'order'; expected on|off|all; using 'on'");
   EXPECT_EQ(only_complaint("exit_code=300"),
             "wrong value '300' for option 'exit_code'; expected a number in 0..255; using '0'");
   EXPECT_EQ(
