@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <semaphore>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -47,13 +48,52 @@ std::uint64_t touched = 0;
   --touched;
 }
 
-void by_another_thread(void (*part)(std::mutex&, std::mutex&), std::mutex& a, std::mutex& b) {
-  std::thread([&] { part(a, b); }).join();
-}
+// A thread that is there from the beginning, and does what it is asked to. Alone, main() would not
+// be watched.
+class Company {
+ public:
+  Company() : thread_([this] { attend(); }) {}
+  Company(const Company&) = delete;
+  Company& operator=(const Company&) = delete;
+  ~Company() {
+    over_ = true;
+    asked_.release();
+    thread_.join();
+  }
+
+  // Now and then for a second, as a program does that goes on: an order that finds no room to be
+  // told is told when it is met again.
+  void take_against_order(std::mutex& first, std::mutex& second) {
+    first_ = &first;
+    second_ = &second;
+    for (int i = 0; i < 100; ++i) {
+      asked_.release();
+      done_.acquire();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+ private:
+  void attend() {
+    for (;;) {
+      asked_.acquire();
+      if (over_) return;
+      ::take_against_order(*first_, *second_);
+      done_.release();
+    }
+  }
+
+  std::counting_semaphore<> asked_{0};
+  std::counting_semaphore<> done_{0};
+  std::mutex* first_ = nullptr;
+  std::mutex* second_ = nullptr;
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
 
 Clock::time_point end_after(double seconds) {
-  return Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                            std::chrono::duration<double>(seconds));
+  return Clock::now() +
+         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 // ---- modes
@@ -79,16 +119,17 @@ struct Pair {
 };
 
 // A million locks, each nested with another.
-void live_locks(double seconds) {
+void live_locks(double seconds, Company& company) {
   std::vector<std::unique_ptr<Pair>> pairs(kLocks / 2);
   for (auto& pair : pairs) pair = std::make_unique<Pair>();
   const std::uint64_t rounds = round_and_round(seconds, [&] {
     for (auto& pair : pairs) take_in_order(pair->outer, pair->inner);
   });
+  company.take_against_order(pairs.front()->outer, pairs.front()->inner);
   say("done", "rounds", rounds);
 }
 
-void edges(double seconds) {
+void edges(double seconds, Company& company) {
   constexpr std::size_t kEach = 100;
   std::vector<std::mutex> locks(kEdges / kEach + kEach);
   const std::uint64_t rounds = round_and_round(seconds, [&] {
@@ -96,8 +137,7 @@ void edges(double seconds) {
       for (std::size_t k = 1; k <= kEach; ++k) take_in_order(locks[i], locks[i + k]);
     }
   });
-  by_another_thread(take_against_order, locks[0], locks[1]);
-  take_in_order(locks[0], locks[1]);
+  company.take_against_order(locks[0], locks[1]);
   say("done", "rounds", rounds);
 }
 
@@ -107,7 +147,7 @@ struct Crowd {
   bool go = false;
 };
 
-void threads(double seconds) {
+void threads(double seconds, Company& company) {
   constexpr std::size_t kThreads = 10'000;
   Crowd crowd;
   std::mutex a;
@@ -142,7 +182,7 @@ void threads(double seconds) {
     take_in_order(a, b);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   });
-  by_another_thread(take_against_order, a, b);
+  company.take_against_order(a, b);
   static_cast<void>(rounds);
   say("done", "threads", made.size());
   {
@@ -154,11 +194,12 @@ void threads(double seconds) {
 }
 
 // Objects of two locks, made, used once, deleted: by two threads, as fast as they can.
-void churn(double seconds) {
+void churn(double seconds, Company&) {
   const auto end = end_after(seconds);
   std::atomic<std::uint64_t> locks{0};
   std::mutex registry;
   std::mutex journal;
+  std::atomic<bool> first_turn{true};
   const auto work = [&](bool forward) {
     std::uint64_t count = 0;
     // Some live for a while, so that memory is not always used again at once.
@@ -170,15 +211,14 @@ void churn(double seconds) {
         take_in_order(place->outer, place->inner);
         count += 2;
       }
-      // Somewhere among all that, two locks that stay, in contradicting orders.
-      if (Clock::now() + std::chrono::seconds(3) < end) continue;
+      // Somewhere among all that two locks that stay, in contradicting orders, never at once.
+      if (Clock::now() + std::chrono::seconds(3) < end || first_turn != forward) continue;
       if (forward) {
         take_in_order(registry, journal);
       } else {
-        std::unique_lock one(journal);
-        std::unique_lock other(registry, std::try_to_lock);
-        if (other) continue;
+        take_against_order(registry, journal);
       }
+      first_turn = !forward;
     }
     locks += count;
   };
@@ -191,7 +231,7 @@ void churn(double seconds) {
 
 // A thread for each request; one that lives takes two of the locks the other way round, now and
 // then.
-void thread_per_request(double seconds) {
+void thread_per_request(double seconds, Company&) {
   const auto end = end_after(seconds);
   std::mutex session;
   std::mutex journal;
@@ -226,7 +266,7 @@ void thread_per_request(double seconds) {
 
 struct Mode {
   std::string_view name;
-  void (*run)(double seconds);
+  void (*run)(double seconds, Company& company);
 };
 constexpr Mode kModes[] = {{"live_locks", live_locks},
                            {"edges", edges},
@@ -234,32 +274,15 @@ constexpr Mode kModes[] = {{"live_locks", live_locks},
                            {"churn", churn},
                            {"thread_per_request", thread_per_request}};
 
-// Alone, main() would not be watched.
-class Company {
- public:
-  Company() : thread_([this] { over_.wait(false); }) {}
-  Company(const Company&) = delete;
-  Company& operator=(const Company&) = delete;
-  ~Company() {
-    over_ = true;
-    over_.notify_all();
-    thread_.join();
-  }
-
- private:
-  std::atomic<bool> over_{false};
-  std::thread thread_;
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view wanted = argc == 3 ? argv[1] : "";
-  const Company company;
+  Company company;
   for (const Mode& mode : kModes) {
     if (mode.name != wanted) continue;
     say("ready", "pid", static_cast<std::uint64_t>(getpid()));
-    mode.run(std::atof(argv[2]));
+    mode.run(std::atof(argv[2]), company);
     say("gone", "touched", touched);
     return 0;
   }

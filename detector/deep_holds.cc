@@ -6,7 +6,6 @@
 namespace impasse::deep {
 namespace {
 
-constexpr std::uint64_t kRemoved = 1;
 constexpr std::uint64_t kPlacesPerPage = kPage / sizeof(DeepHold);
 constexpr unsigned kSizeClasses = 16;
 
@@ -96,6 +95,11 @@ bool grow(ThreadSlot& slot, Ledger& ledger) {
 }
 
 }  // namespace
+
+std::span<const DeepHold> places(const ThreadSlot& slot, const Ledger& ledger) {
+  const Table table = table_of(slot, ledger);
+  return {table.places, table.size};
+}
 
 DeepHold* find(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t lock) {
   const Table table = table_of(slot, ledger);

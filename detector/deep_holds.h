@@ -3,6 +3,8 @@
 // changes it; `deep_change` is odd meanwhile.
 #pragma once
 
+#include <span>
+
 #include "detector/hold_stack.h"
 #include "detector/ledger.h"
 
@@ -14,5 +16,12 @@ bool add(ThreadSlot& slot, Ledger& ledger, const NewHold& hold, std::uint8_t pha
 bool remove(ThreadSlot& slot, Ledger& ledger, std::uint64_t lock);
 DeepHold* find(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t lock);
 void set_phase(DeepHold& hold, std::uint8_t phase);
+// The places of the owner's table: those whose lock is above kRemoved are in use.
+inline constexpr std::uint64_t kRemoved = 1;
+std::span<const DeepHold> places(const ThreadSlot& slot, const Ledger& ledger);
+// A signal handler interrupted a change of it.
+inline bool changing(const ThreadSlot& slot) {
+  return (slot.deep_change.load(std::memory_order_relaxed) & 1) != 0;
+}
 
 }  // namespace impasse::deep

@@ -8,32 +8,13 @@ namespace {
 
 constexpr std::uint64_t kStepsOfATest = 4;
 
-std::uint64_t mixed(std::uint64_t h) {
-  h ^= h >> 31;
-  h *= 0x9e37'79b9'7f4a'7c15;
-  h ^= h >> 29;
-  h *= 0xbf58'476d'1ce4'e5b9;
-  return h ^ (h >> 32);
-}
-
 }  // namespace
-
-std::uint64_t places_of(const std::vector<OrderStep>& steps) {
-  std::vector<std::uint64_t> places;
-  places.reserve(steps.size());
-  for (const OrderStep& step : steps) {
-    places.push_back(mixed(mixed(step.sight.held[step.held].site) + step.sight.wanted.site));
-  }
-  std::sort(places.begin(), places.end());
-  std::uint64_t hash = places.size();
-  for (const std::uint64_t place : places) hash = mixed(hash + place);
-  return hash;
-}
 
 std::optional<OrderCircle> OrderCircles::through(const OrderGraph::Fresh& fresh,
                                                  std::uint64_t& allowance) {
   ++searches_;
   const OrderNet& net = graph_.net();
+  if (states_.capacity() > 4 * net.nodes.size() + 1'024) states_ = {};
   states_.resize(net.nodes.size());
   steps_left_ = std::min(kStepsEach, allowance);
   const std::uint64_t granted = steps_left_;
@@ -218,7 +199,6 @@ OrderCircle OrderCircles::result() const {
                             edge.last_ns});
   }
   circle.doubt = phases ? OrderDoubt::kPhases : timed ? OrderDoubt::kTimed : OrderDoubt::kNone;
-  circle.places = places_of(circle.steps);
   return circle;
 }
 

@@ -40,11 +40,7 @@ struct OrderStep {
 struct OrderCircle {
   std::vector<OrderStep> steps;  // each one's `to` is the next one's `from`; the last leads back
   OrderDoubt doubt = OrderDoubt::kNone;
-  std::uint64_t places = 0;  // of the calls, wherever the circle is begun
 };
-
-// Of the calls that took and wanted the locks: the same for any rotation of the steps.
-std::uint64_t places_of(const std::vector<OrderStep>& steps);
 
 // What kept circles from being told: for each search that found none, how far it got.
 struct OrderSilences {

@@ -69,7 +69,6 @@ void OrderClasses::add_within(const OrderSight& sight, std::uint32_t held,
     OrderCircle circle;
     circle.steps = {step_of(sight, held), step_of(opposite, other.held)};
     circle.doubt = OrderDoubt::kClass;
-    circle.places = places_of(circle.steps);
     found.push_back(std::move(circle));
     break;
   }

@@ -30,6 +30,12 @@ class OrderClasses {
   void add(const OrderSight& sight, std::uint64_t& allowance, std::vector<OrderCircle>& found);
 
   const OrderGraph& graph() const { return graph_; }
+  // As SightStore::for_each().
+  template <class Visit>
+  void for_each_sight(Visit visit) {
+    graph_.sights().for_each(visit);
+    store_.for_each(visit);
+  }
   const OrderSilences& silences() const { return circles_.silences(); }
   std::uint64_t refused() const { return graph_.refused() + refused_; }
 

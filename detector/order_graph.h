@@ -52,8 +52,10 @@ class OrderGraph {
   bool together(std::uint32_t a, std::uint32_t b) const { return order_.together(a, b); }
   const OrderNet& net() const { return net_; }
   const SightStore& sights() const { return store_; }
+  SightStore& sights() { return store_; }
   const OrderRules& rules() const { return rules_; }
   std::size_t nodes() const { return by_life_.size(); }
+  std::size_t places() const { return net_.nodes.size(); }  // of nodes, used or not
   std::size_t edges() const { return by_ends_.size(); }
   std::uint64_t refused() const { return refused_; }
   std::uint64_t compactions() const { return compactions_; }

@@ -41,6 +41,7 @@ struct SightedLock {
   std::uint64_t birth = 0;       // where the lock was born: its init call's or its first use's site
   std::uint32_t stack_low = 0;   // low half of the stack pointer there; 0: not known
   std::uint32_t tick = 0;        // the watchdog's clock when it was taken
+  std::uint64_t place = 0;  // of the call with its nearest callers, as a hash; 0: not known
   std::uint32_t frame = kNoFrame;  // of the sight's stack, in which it was taken
 
   friend bool operator==(const SightedLock&, const SightedLock&) = default;

@@ -74,23 +74,17 @@ void Orders::think(const OrderSight& sight, std::uint64_t& steps) {
 }
 
 void Orders::tell(OrderCircle circle) {
-  const auto known = told_.find(circle.places);
-  if (known == told_.end()) {
-    if (told_.size() >= kMostTold) {
-      ++refused_circles_;
-      return;
-    }
-    told_.emplace(circle.places, circle.doubt);
-  } else {
-    // Told with a doubt that has gone: that is news.
-    if (known->second == OrderDoubt::kNone || circle.doubt != OrderDoubt::kNone) {
+  switch (told_.judge(circle)) {
+    case ToldCircles::News::kAlike:
       ++alike_;
       return;
-    }
-    known->second = OrderDoubt::kNone;
+    case ToldCircles::News::kNoRoom:
+      ++refused_circles_;
+      return;
+    case ToldCircles::News::kYes:
+      ++told_count_;
+      news_.push_back(std::move(circle));
   }
-  ++told_count_;
-  news_.push_back(std::move(circle));
 }
 
 OrderSummary Orders::summary() const {

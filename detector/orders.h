@@ -12,13 +12,13 @@
 
 #include <cstdint>
 #include <limits>
-#include <unordered_map>
 #include <vector>
 
 #include "detector/order_circles.h"
 #include "detector/order_classes.h"
 #include "detector/order_graph.h"
 #include "detector/thread_lives.h"
+#include "detector/told_circles.h"
 
 namespace impasse {
 
@@ -48,7 +48,6 @@ class Orders {
  public:
   static constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::uint64_t kStepsATurn = 4'000'000;
-  static constexpr std::size_t kMostTold = 4'096;
   static constexpr std::size_t kMostWaiting = 65'536;
 
   explicit Orders(const OrderOptions& options = {});
@@ -57,6 +56,8 @@ class Orders {
   void add(OrderSight sight);
   // Events drawn between these moments were lost: see ThreadLives.
   void lives_lost(std::uint64_t from, std::uint64_t until) { lives_.lost(from, until); }
+  // Some were not thought about yet.
+  bool waiting() const { return !events_.empty() || !sights_.empty(); }
   // Thinks about all up to the moment `settled`, of which nothing is still on its way here: the
   // value of the counter of moments just before the queues were emptied.
   std::vector<OrderCircle> take_circles(std::uint64_t settled = kAll,
@@ -73,6 +74,17 @@ class Orders {
   template <class Visit>
   void for_each_edge(Visit visit) const {
     graph_.for_each_edge(visit);
+  }
+  // Every sight there is, as visit(OrderSight&), which may change its stack's number. Circles that
+  // were taken have copies.
+  template <class Visit>
+  void for_each_kept_sight(Visit visit) {
+    graph_.sights().for_each(visit);
+    classes_.for_each_sight(visit);
+    for (OrderSight& sight : sights_) visit(sight);
+    for (OrderCircle& circle : news_) {
+      for (OrderStep& step : circle.steps) visit(step.sight);
+    }
   }
   const OrderSight& sight(const OrderEvidence& evidence) const {
     return graph_.sights()[evidence.sight];
@@ -94,7 +106,7 @@ class Orders {
   OrderClasses classes_;
   std::vector<LifeEvent> events_;
   std::vector<OrderSight> sights_;
-  std::unordered_map<std::uint64_t, OrderDoubt> told_;  // by places
+  ToldCircles told_;
   std::vector<OrderCircle> news_;
   std::uint64_t seen_ = 0;
   std::uint64_t told_count_ = 0;

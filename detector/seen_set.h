@@ -3,17 +3,17 @@
 // when kThreadsPerPath have: two threads are enough for a deadlock, the others are for those of
 // them that turn out not to count (over before the rest began).
 //
-// A thread that has made or joined another is in its next phase, and tells once more: what it does
-// now may meet what it could not meet before. In its newer phase it takes its older word's place.
+// A thread that has made another is in its next phase, and tells once more: what it does now may
+// meet what it could not meet before. In its newer phase it takes its older word's place.
 //
-// A word is the high 48 bits of the path, 13 bits that stand for the thread, 3 for its phase; the
+// A word is the high 46 bits of the path, 12 bits that stand for the thread, 6 for its phase; the
 // words of one path stand together, so one cache line answers all. Five tables, each eight times
 // the last, of which the newest answers alone. Growing copies what the older one had. Paths of
 // locks that are no more are never asked for again, and fill it: then it is begun anew, and what
 // still goes on is told once more.
 //
 // Promises: any thread, also in a signal handler; no lock, no allocation. "No" may be said once
-// more of a word that was added while the set grew. "Yes" is right but for what 48 bits cannot tell
+// more of a word that was added while the set grew. "Yes" is right but for what 46 bits cannot tell
 // apart, threads whose numbers are kTags apart, and a phase that is kPhases later than the last in
 // which the thread met the path. Costs: a question reads one cache line, up to kLines where those
 // are full.
@@ -37,8 +37,8 @@ class SeenSet {
   static constexpr std::size_t kBucket = 8;
   static constexpr std::size_t kLines = 4;  // buckets in which a word may stand
   static constexpr unsigned kThreadsPerPath = 4;
-  static constexpr std::uint64_t kTags = 0x1fff;
-  static constexpr unsigned kPhases = 8;
+  static constexpr std::uint64_t kTags = 0xfff;
+  static constexpr unsigned kPhases = 64;
 
   SeenSet() = default;
   // Laid out like a LevelledSet; `levels_in_use` lives beside the places.
@@ -65,6 +65,7 @@ class SeenSet {
     for (;;) {
       const unsigned in_use = levels_in_use();
       if (in_use != 0 && put(in_use - 1, word)) return true;
+      if (levels_in_use() != in_use) continue;  // begun anew, or grown
       if (in_use == levels_) {
         in_use_->fetch_or(kFull, std::memory_order_relaxed);
         return false;
@@ -105,7 +106,7 @@ class SeenSet {
   }
 
  private:
-  static constexpr std::uint64_t kTagBits = 0xffff;
+  static constexpr std::uint64_t kTagBits = 0x3'ffff;
   // Not 0, at which a search ends; no word of a thread's, whose path is never 0.
   static constexpr std::uint64_t kErased = 1;
 
@@ -173,8 +174,10 @@ class SeenSet {
     if (!turn) return false;
     if (levels_in_use() != level) return true;  // another thread did
     const std::size_t places = LevelledSet::level_places(level);
-    if (!growth_.reserve(places_ + LevelledSet::level_start(level), places * sizeof(Word)))
+    if (!growth_.reserve(places_ + LevelledSet::level_start(level), places * sizeof(Word))) {
+      in_use_->fetch_or(kFull, std::memory_order_relaxed);
       return false;
+    }
     if (level > 0) {
       const Word* old = places_ + LevelledSet::level_start(level - 1);
       for (std::size_t i = 0; i < LevelledSet::level_places(level - 1); ++i) {

@@ -28,6 +28,13 @@ class SightStore {
   const OrderSight& operator[](std::uint32_t id) const { return kept_[id].sight; }
   // The thread's phase at that time: see ThreadLives::phase().
   std::uint32_t phase(std::uint32_t id) const { return kept_[id].phase; }
+  // visit(OrderSight&): of its facts it may change how the stack is found.
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (Kept& kept : kept_) {
+      if (!kept.free) visit(kept.sight);
+    }
+  }
   std::size_t size() const { return kept_.size() - free_.size(); }
   // Gives memory back; `moved` (from, to) is called for every sight that got another number.
   template <class Moved>

@@ -1,11 +1,14 @@
 #include "interpose/order_notes.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
+#include "detector/deep_holds.h"
 #include "detector/life_queue.h"
 #include "detector/sight_queue.h"
 #include "interpose/cold_path.h"
@@ -78,53 +81,98 @@ bool told_to_prefer_writers(LockRecord& record, std::uint64_t lock, bool about_t
   return (traits & lock_trait::kPrefersWriters) != 0;
 }
 
+// A lock as this thread has it, or wants it.
+struct Taking {
+  std::uint64_t lock;
+  std::uint64_t site;  // as Hold::site
+  std::uint64_t stamp;
+  bool about_to_take = false;
+};
+
 // False: there is no record for the lock.
-bool describe(RawSightedLock& to, ThreadSlot& slot, LockTable& locks, std::uint64_t address,
-              std::uint64_t site, std::uint64_t stamp, bool about_to_take) {
-  const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
-  LockRecord* const record = locks.matters(address, kind, site);
+bool describe(RawSightedLock& to, ThreadSlot& slot, LockTable& locks, const Taking& taking) {
+  const auto kind = static_cast<LockKind>((taking.site >> kTraitShift) & hold_trait::kKindMask);
+  LockRecord* const record = locks.matters(taking.lock, kind, taking.site);
   if (record == nullptr) return false;
-  to.address = address;
+  std::uint64_t marks = 0;
+  if (kind == LockKind::kRwlock &&
+      told_to_prefer_writers(*record, taking.lock, taking.about_to_take)) {
+    marks |= sight_mark::kPrefersWriters;
+  }
+  if (on_stack_of(slot, taking.lock)) {
+    marks |= sight_mark::kOnStack;
+    const std::uint64_t lowest = slot.lowest_stack_lock.load(std::memory_order_relaxed);
+    if (lowest == 0 || taking.lock < lowest)
+      slot.lowest_stack_lock.store(taking.lock, std::memory_order_relaxed);
+  }
+  to.address = taking.lock;
   to.record = locks.number_of(*record);
   to.generation = record->generation.load(std::memory_order_acquire);
-  to.site = site & ~(std::uint64_t{0xff} << kPhaseShift);
-  to.stamp = stamp;
+  to.site = (taking.site & ~(std::uint64_t{0xff} << kPhaseShift)) | marks << kPhaseShift;
+  to.stamp = taking.stamp;
   to.birth = record->first_site.load(std::memory_order_relaxed);
-  to.marks = 0;
-  if (kind == LockKind::kRwlock && told_to_prefer_writers(*record, address, about_to_take))
-    to.marks |= sight_mark::kPrefersWriters;
-  if (on_stack_of(slot, address)) {
-    to.marks |= sight_mark::kOnStack;
-    const std::uint64_t lowest = slot.lowest_stack_lock.load(std::memory_order_relaxed);
-    if (lowest == 0 || address < lowest)
-      slot.lowest_stack_lock.store(address, std::memory_order_relaxed);
-  }
   return true;
 }
 
-// Calls visit(hold, its lock, its site) for each lock that this thread has now, once, oldest first,
-// until it returns false. Not those that it asks for or has given back for a while: a signal
-// handler interrupted that.
-template <typename Visit>
-void each_held(ThreadSlot& slot, Visit visit) {
-  const std::uint64_t depth =
-      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
-  for (std::uint64_t i = 0; i < depth; ++i) {
-    const Hold& hold = slot.holds[i];
-    const std::uint64_t lock = hold.lock.load(std::memory_order_relaxed);
-    const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
-    const bool held = lock != 0 && (site >> kPhaseShift) == hold_phase::kHeld;
-    if (held && (site >> kTraitShift & hold_trait::kAgain) == 0 && !visit(hold, lock, site)) return;
-  }
+// ---- what this thread has
+
+// Places of a table of deep holds that are looked at; a thread with more holds too many to tell.
+constexpr std::size_t kDeepPlaces = 4'096;
+
+// Calls visit(hold, its lock, its site) for one that this thread has now. Not for one that it asks
+// for or has given back for a while: a signal handler interrupted that.
+template <typename AnyHold, typename Visit>
+void visit_held(const AnyHold& hold, Visit& visit) {
+  const std::uint64_t lock = hold.lock.load(std::memory_order_relaxed);
+  const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
+  const bool held = lock > deep::kRemoved && (site >> kPhaseShift) == hold_phase::kHeld;
+  if (held && (site >> kTraitShift & hold_trait::kAgain) == 0)
+    visit(Taking{lock, site, hold.stamp.load(std::memory_order_relaxed)});
 }
 
-bool has_already(ThreadSlot& slot, std::uint64_t wanted) {
-  bool has = false;
-  each_held(slot, [&](const Hold&, std::uint64_t lock, std::uint64_t) {
-    has = lock == wanted;
-    return !has;
+// Each lock that this thread has, once, as visit(const Taking&): oldest first, those beyond
+// kInlineHolds in no order.
+template <typename Visit>
+void each_held(const ThreadSlot& slot, const Ledger& ledger, Visit visit) {
+  const std::uint64_t depth =
+      std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
+  for (std::uint64_t i = 0; i < depth; ++i) visit_held(slot.holds[i], visit);
+  if (slot.deep.load(std::memory_order_relaxed) == 0) return;
+  for (const DeepHold& hold : deep::places(slot, ledger)) visit_held(hold, visit);
+}
+
+struct Having {
+  std::size_t locks = 0;
+  bool wanted_already = false;
+  bool wanted_exclusively = false;  // ... and not only to read
+};
+
+Having look_at_held(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t wanted) {
+  Having having;
+  each_held(slot, ledger, [&](const Taking& held) {
+    ++having.locks;
+    if (held.lock != wanted) return;
+    having.wanted_already = true;
+    if ((held.site >> kTraitShift & hold_trait::kShared) == 0) having.wanted_exclusively = true;
   });
-  return has;
+  return having;
+}
+
+bool too_deep(Ledger& ledger) {
+  ledger.count(k_orders_too_deep);
+  return true;
+}
+
+// As the thread is called now, which may be another name than an hour ago.
+void copy_name(char (&to)[kNameBytes], const ThreadSlot& slot) {
+  if (slot.name_known.load(std::memory_order_relaxed) == 0) {
+    if (prctl(PR_GET_NAME, to) != 0) to[0] = '\0';
+    return;
+  }
+  std::uint64_t words[kNameBytes / 8];
+  for (unsigned i = 0; i < kNameBytes / 8; ++i)
+    words[i] = slot.name[i].load(std::memory_order_relaxed);
+  std::memcpy(to, words, sizeof words);
 }
 
 struct NewOrder {
@@ -133,30 +181,55 @@ struct NewOrder {
   bool again;
 };
 
+// What the thread has of the very lock that it takes is no order, but for one: a reader who reads
+// again is behind a writer who waits for him, where the lock prefers writers.
+bool reads_again(const NewHold& wanted, const Having& having) {
+  return having.wanted_already && !having.wanted_exclusively &&
+         (wanted.traits & hold_trait::kShared) != 0 && prefers_writers(wanted.lock, true);
+}
+
 // False: there is nothing to tell.
-bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const NewOrder& order) {
+bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const NewOrder& order,
+                    bool with_wanted) {
   const NewHold& wanted = order.wanted;
   LockTable locks(ledger);
   end_dead_frames(slot, locks, wanted.stack_pointer);
-  sight.held_count = 0;
-  each_held(slot, [&](const Hold& hold, std::uint64_t lock, std::uint64_t site) {
-    RawSightedLock& to = sight.held[sight.held_count];
-    const std::uint64_t stamp = hold.stamp.load(std::memory_order_relaxed);
-    const bool another = lock != wanted.lock;
-    if (another && describe(to, slot, locks, lock, site, stamp, false)) ++sight.held_count;
-    return true;
+  // Without one of them the others could look as if they had no gate.
+  bool whole = true;
+  std::uint32_t count = 0;
+  each_held(slot, ledger, [&](const Taking& held) {
+    if (held.lock == wanted.lock && !with_wanted) return;
+    whole = whole && describe(held_in(sight)[count], slot, locks, held);
+    if (whole) ++count;
   });
   const std::uint64_t stamp = tick_now() | (wanted.stack_pointer & 0xffff'ffff) << 32;
-  if (sight.held_count == 0 || !describe(sight.wanted, slot, locks, wanted.lock,
-                                         site_word(wanted.site, wanted.traits, 0), stamp, true)) {
-    return false;
-  }
+  const Taking taking{wanted.lock, site_word(wanted.site, wanted.traits, 0), stamp, true};
+  if (!whole || count == 0 || !describe(sight.wanted, slot, locks, taking)) return false;
+  sight.held_count = count;
   sight.thread = slot.number.load(std::memory_order_relaxed);
   sight.tid = slot.tid.load(std::memory_order_relaxed);
   sight.again = order.again ? 1 : 0;
   sight.path = order.path;
   sight.when_ns = monotonic_ns();
   sight.moment = ledger.next_moment();
+  copy_name(sight.name, slot);
+  return true;
+}
+
+// False: there is nothing to tell. The registers have been saved.
+bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledger,
+             const NewOrder& order, const Having& having) {
+  const std::size_t locks_bytes = having.locks * sizeof(RawSightedLock);
+  const std::uint64_t start = sight.registers[kRsp];
+  const std::size_t stack = copyable_stack(slot, start, stack_room(having.locks));
+  const std::size_t room = queue.ready(sight, locks_bytes + stack);
+  if (room < locks_bytes || !describe_order(sight, slot, ledger, order, having.wanted_already))
+    return false;
+  // Those that are not told of leave more room than was asked for.
+  const std::size_t begin = sight.held_count * sizeof(RawSightedLock);
+  sight.stack_start = start;
+  sight.stack_bytes = static_cast<std::uint32_t>(copy_own_stack(
+      slot, start, sight.rest + begin, std::min(stack, room - locks_bytes)));
   return true;
 }
 
@@ -165,30 +238,37 @@ bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const New
 [[gnu::noinline, gnu::cold]] bool tell_order(ThreadSlot& slot, Ledger& ledger,
                                              const NewOrder& order) {
   SightQueue queue(ledger);
-  if (queue.refuses()) return false;
-  if (!order.again && has_already(slot, order.wanted.lock)) return true;
+  if (queue.refuses() || deep::changing(slot)) return false;
+  if (deep::places(slot, ledger).size() > kDeepPlaces) return too_deep(ledger);
+  const ErrnoKept errno_kept;
+  Having having = look_at_held(slot, ledger, order.wanted.lock);
+  if (having.locks > kSightedLocks) return too_deep(ledger);
+  if (order.again) {
+    having.wanted_already = false;
+  } else if (having.wanted_already && !reads_again(order.wanted, having)) {
+    return true;
+  }
   RawSight* const sight = queue.claim();
   if (sight == nullptr) return false;
-  const ErrnoKept errno_kept;
-  if (!ledger.known_orders().add(order.path, slot.number.load(std::memory_order_relaxed))) {
+  if (!ledger.known_orders().add(order.path, slot.number.load(std::memory_order_relaxed),
+                                 slot.order_phase.load(std::memory_order_relaxed))) {
     queue.discard(*sight);
     ledger.count(k_orders_dropped);
-    return true;
+    return false;  // our own thread begins the set anew
   }
-  if (!describe_order(*sight, slot, ledger, order)) {
+  IMPASSE_SAVE_REGISTERS(sight->registers);
+  if (!fill_in(queue, *sight, slot, ledger, order, having)) {
     queue.discard(*sight);
     return true;
   }
-  IMPASSE_SAVE_REGISTERS(sight->registers);
-  sight->stack_start = sight->registers[kRsp];
-  sight->stack_bytes = copy_own_stack(slot, sight->stack_start, sight->stack, kSightStackBytes);
   if (queue.tell(*sight)) hurry();
   return true;
 }
 
 bool known(const ThreadSlot& slot, Ledger* ledger, std::uint64_t path) {
   return ledger == nullptr || !orders_wanted() ||
-         ledger->known_orders().contains(path, slot.number.load(std::memory_order_relaxed));
+         ledger->known_orders().contains(path, slot.number.load(std::memory_order_relaxed),
+                                         slot.order_phase.load(std::memory_order_relaxed));
 }
 
 void tell_life(Ledger& ledger, const LifeEvent& event) {
@@ -241,7 +321,8 @@ void note_order_again(ThreadSlot& slot, std::uint64_t mutex, std::uint64_t site,
 void note_birth(const ThreadSlot& slot, Ledger& ledger) {
   tell_life(ledger, {LifeEvent::Kind::kBorn, slot.number.load(std::memory_order_relaxed),
                      slot.maker.load(std::memory_order_relaxed),
-                     slot.born.load(std::memory_order_relaxed), pthread_self()});
+                     slot.born.load(std::memory_order_relaxed), pthread_self(),
+                     slot.made_at.load(std::memory_order_relaxed)});
 }
 
 void note_end(const ThreadSlot& slot, Ledger& ledger) {

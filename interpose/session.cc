@@ -31,6 +31,7 @@
 namespace impasse {
 
 constinit Companions companions;
+constinit std::atomic<Ledger*> live_ledger{nullptr};
 
 thread_local constinit ThreadSlot* current_slot __attribute__((tls_model("initial-exec"))) =
     nullptr;
@@ -41,7 +42,6 @@ thread_local constinit bool passive __attribute__((tls_model("initial-exec"))) =
 
 constinit std::atomic<bool> off{false};
 constinit std::atomic<bool> begun{false};
-constinit std::atomic<Ledger*> live_ledger{nullptr};
 constinit Ledger the_ledger;
 constinit bool lock_pages_inherited = false;
 constinit ThreadSlot solo_slot{};  // the main thread's, as long as there is no ledger
@@ -240,10 +240,6 @@ void switch_off() {
 }
 bool switched_off() {
   return off.load(std::memory_order_relaxed);
-}
-
-Ledger* ledger() {
-  return live_ledger.load(std::memory_order_acquire);
 }
 
 void enter_slot(ThreadSlot& slot) {

@@ -5,6 +5,7 @@
 // down, since other threads run on during exit.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "detector/ledger.h"
@@ -22,7 +23,10 @@ bool switched_off();
 // done.
 void begin_watching();
 // Null before begin_watching(), or where no memory could be had.
-Ledger* ledger();
+extern constinit std::atomic<Ledger*> live_ledger __attribute__((visibility("hidden")));
+inline Ledger* ledger() {
+  return live_ledger.load(std::memory_order_acquire);
+}
 
 // A clean end: the outside view goes away. Safe in a vfork child, which must not take its parent's
 // away.

@@ -32,11 +32,15 @@ std::uint64_t copy_through_kernel(std::uint64_t start, std::uint8_t* to, std::si
 
 }  // namespace
 
+std::size_t copyable_stack(const ThreadSlot& slot, std::uint64_t start, std::size_t bytes) {
+  if (!on_stack_of(slot, start)) return bytes;
+  return std::min(bytes, slot.stack_high.load(std::memory_order_relaxed) - start);
+}
+
 std::uint64_t copy_own_stack(const ThreadSlot& slot, std::uint64_t start, std::uint8_t* to,
                              std::size_t bytes) {
   if (!on_stack_of(slot, start)) return copy_through_kernel(start, to, bytes);
-  const std::uint64_t there = slot.stack_high.load(std::memory_order_relaxed) - start;
-  const std::uint64_t n = std::min<std::uint64_t>(bytes, there);
+  const std::size_t n = copyable_stack(slot, start, bytes);
   std::memcpy(to, reinterpret_cast<const void*>(start), n);
   return n;
 }

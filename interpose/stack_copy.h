@@ -17,6 +17,9 @@ namespace impasse {
 std::uint64_t copy_own_stack(const ThreadSlot& slot, std::uint64_t start, std::uint8_t* to,
                              std::size_t bytes);
 
+// How much that will be, at most.
+std::size_t copyable_stack(const ThreadSlot& slot, std::uint64_t start, std::size_t bytes);
+
 // Whether the address lies on the thread's stack. False where its bounds are not known.
 inline bool on_stack_of(const ThreadSlot& slot, std::uint64_t address) {
   return address >= slot.stack_low.load(std::memory_order_relaxed) &&

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "detector/departures.h"
+#include "detector/order_phase.h"
 #include "interpose/companions.h"
 #include "interpose/current.h"
 #include "interpose/order_notes.h"
@@ -77,7 +78,7 @@ Start* as_page(void* packed) {
 }
 }  // namespace
 
-void* pack_start(const Start& start, const void* attributes) {
+void* pack_start(const Start& start, const void* attributes, std::uint64_t stack_pointer) {
   Ledger* const here = ledger();
   if (ThreadSlot* const slot = here == nullptr ? nullptr : here->claim_slot()) {
     slot->started_ns.store(monotonic_ns(), std::memory_order_relaxed);
@@ -91,7 +92,9 @@ void* pack_start(const Start& start, const void* attributes) {
     slot->maker.store(
         current_slot == nullptr ? 0 : current_slot->number.load(std::memory_order_relaxed),
         std::memory_order_relaxed);
+    slot->made_at.store(stack_pointer, std::memory_order_relaxed);
     slot->born.store(here->next_moment(), std::memory_order_relaxed);
+    if (current_slot != nullptr) begin_own_order_phase(*current_slot);
     plan_stack(*slot, attributes);
     return slot;
   }

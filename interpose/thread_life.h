@@ -26,8 +26,9 @@ struct Start {
 };
 // Readies it for a new thread, in that thread's slot or, where none is left, in a page of its own.
 // Null: not even a page could be had.
-// `attributes`: the pthread_attr_t that the thread is made with, or null.
-void* pack_start(const Start& start, const void* attributes);
+// `attributes`: the pthread_attr_t that the thread is made with, or null. `stack_pointer`: the
+// maker's.
+void* pack_start(const Start& start, const void* attributes, std::uint64_t stack_pointer);
 void discard_start(void* packed);
 // In the new thread, which becomes the slot's.
 Start unpack_start(void* packed);

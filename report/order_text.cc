@@ -89,19 +89,23 @@ std::string first_taken(const OrderPhrases& say, const Order& order) {
          say.from_place(order) + (returned ? ", which has returned since" : "") + "\n";
 }
 
-// "took raft_node at raft.cc:62", where the line of the frame itself is the one of the second call.
-std::string mark_words(const OrderPhrases& say, const Order& order) {
-  const std::string place = say.from_place(order);
+// " raft.cc:62" of a place that names a function too. Empty: it names no line.
+std::string line_of(const std::string& place) {
   const std::size_t space = place.rfind(' ');
   const bool has_line = space != std::string::npos && place.find(':', space) != std::string::npos &&
                         place.find('>', space) == std::string::npos;
-  return "took " + say.lock(order.from) + (has_line ? " at" + place.substr(space) : " here");
+  return has_line ? place.substr(space) : "";
 }
 
 std::string block(const OrderPhrases& say, const Order& order) {
-  const FrameMark mark{order.from_frame, mark_words(say, order)};
+  // The line that the frame itself shows is the one of the second call.
+  const std::string line = line_of(say.from_place(order));
+  const FrameMark mark{order.from_frame,
+                       "took " + say.from(order) + (line.empty() ? " here" : " at" + line)};
+  const bool marked = !line.empty() && mark.frame < say.stack(order).frames.size();
   return bold(head(say, order)) + "\n" + sights(say, order) + held_besides(say, order) +
-         stack_text(say.phrases(), say.stack(order), mark) + first_taken(say, order);
+         stack_text(say.phrases(), say.stack(order), mark) +
+         (marked ? "" : first_taken(say, order));
 }
 
 }  // namespace

@@ -29,7 +29,9 @@ class CallTree {
   void keep_only(std::span<std::uint32_t*> numbers);
 
   std::size_t nodes() const { return nodes_.size(); }
-  bool full() const { return nodes_.size() >= most_; }
+  std::size_t room() const { return most_ - nodes_.size(); }
+  bool may_hold(std::size_t nodes) const { return nodes <= most_; }
+  bool full() const { return room() == 0; }
 
  private:
   struct Node {

@@ -16,7 +16,7 @@ report::Order ReportBuilder::order_from(const OrderSight& sight, std::uint32_t h
   order.to_timed = sight.wanted.timed;
   order.again = sight.again;
   order.tid = sight.tid;
-  order.thread_name = watch.name_of(sight);
+  order.thread_name = sight.name;
   order.from_site = site_frame(from.site);
   order.to_site = site_frame(sight.wanted.site);
   order.stack = report_.stacks.keep(watch.stack_of(sight));
@@ -43,7 +43,6 @@ void ReportBuilder::add_circle(const OrderCircle& circle, std::uint64_t found_ns
   finding.found_ns = found_ns;
   for (const OrderStep& step : circle.steps) {
     report::Order order = order_from(step.sight, step.held, watch);
-    // Between classes the next one's lock is another object of the same kind.
     order.seen = step.seen;
     order.threads = step.threads;
     order.first_ns = step.first_ns;
@@ -51,7 +50,6 @@ void ReportBuilder::add_circle(const OrderCircle& circle, std::uint64_t found_ns
     if (order.thread != report::kNobody) report_.threads[order.thread].involved = true;
     finding.orders.push_back(std::move(order));
   }
-  finding.fingerprint = fingerprint();
 }
 
 void ReportBuilder::add_all_orders(const OrderWatch& watch, std::size_t most) {

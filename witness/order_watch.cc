@@ -1,29 +1,28 @@
 #include "witness/order_watch.h"
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 
 #include "detector/life_queue.h"
 #include "detector/sight_queue.h"
+#include "symbolize/arena.h"
+#include "witness/call_place.h"
 
 namespace impasse::witness {
 namespace {
 
 // Of the time that passes, and at most so much at once.
-constexpr std::uint64_t kShare = 20;
-constexpr std::uint64_t kMostCreditNs = 1'000'000'000;
+constexpr std::int64_t kShare = 25;
+constexpr std::int64_t kMostCreditNs = 300'000'000;
 // A deadlock must not be told late because there is much to hear.
-constexpr std::uint64_t kMostATurnNs = 20'000'000;
+constexpr std::int64_t kMostATurnNs = 20'000'000;
 // The process waits for this one.
-constexpr std::uint64_t kLastTurnNs = 500'000'000;
+constexpr std::int64_t kLastTurnNs = 500'000'000;
 // Without what walks stacks there is nothing to show; it may never come.
 constexpr std::uint64_t kPatienceNs = 300'000'000;
 constexpr std::size_t kLocksATurn = 4'096;
-constexpr std::size_t kMostNames = 65'536;
-constexpr std::size_t kMostPaths = 1'000'000;
-// A program with a thread for each request tells everything anew all the time, if it is let.
-constexpr std::uint64_t kRenewalsASecond = 100;
+constexpr std::size_t kFewStacks = 16'384;  // nodes
+constexpr std::uint64_t kTrimEveryNs = 2'000'000'000;
 
 std::uint64_t monotonic_now() {
   timespec now{};
@@ -32,26 +31,22 @@ std::uint64_t monotonic_now() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// Empty: nobody has learned it yet.
-std::string known_name(const ThreadSlot& slot) {
-  if (slot.name_known.load(std::memory_order_relaxed) == 0) return {};
-  std::uint64_t words[kNameBytes / 8];
-  for (unsigned i = 0; i < kNameBytes / 8; ++i)
-    words[i] = slot.name[i].load(std::memory_order_relaxed);
-  char text[kNameBytes + 1] = {};
-  std::memcpy(text, words, kNameBytes);
-  return text;
+std::int64_t own_time_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
 }  // namespace
 
 OrderWatch::OrderWatch(Ledger& ledger, Walkers& walkers, const OrderOptions& options)
-    : ledger_(ledger), walkers_(walkers), orders_(options), credit_ns_(kMostCreditNs) {}
-
-std::string OrderWatch::name_of(const OrderSight& sight) const {
-  const auto known = names_.find(sight.thread);
-  return known == names_.end() ? std::string() : known->second;
-}
+    : ledger_(ledger),
+      walkers_(walkers),
+      orders_(options),
+      paths_(ledger),
+      owners_(ledger),
+      credit_ns_(kMostCreditNs),
+      stacks_worth_shedding_(kFewStacks) {}
 
 bool OrderWatch::lives(const OrderSight& sight) const {
   const ThreadSlot* const slot = ledger_.find_tid(sight.tid);
@@ -64,24 +59,30 @@ bool OrderWatch::ready(std::uint64_t now_ns) {
 }
 
 std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns, bool last) {
+  const std::int64_t begin_ns = own_time_ns();
   const std::uint64_t passed = last_ns_ == 0 ? 0 : now_ns - last_ns_;
   last_ns_ = now_ns;
-  credit_ns_ = std::min(credit_ns_ + passed / kShare, kMostCreditNs);
-  renewals_ = std::min(renewals_ + passed * kRenewalsASecond / 1'000'000'000 + 1, kRenewalsASecond);
+  credit_ns_ = std::min(credit_ns_ + static_cast<std::int64_t>(passed) / kShare, kMostCreditNs);
   // Whatever was drawn before this is in the queues by now, but for who is interrupted right there.
   const std::uint64_t settled = ledger_.header().moments.load(std::memory_order_acquire);
   hear_lives();
   settled_ = settled;
+  if (paths_.turn(now_ns)) to_trim_ = true;
   behind_ = false;
   const bool sights = SightQueue(ledger_).any();
-  if (sights && !ready(now_ns)) return {};
-  if (!sights && orders_.graph().nodes() == 0) return {};
-  const std::uint64_t begin_ns = monotonic_now();
-  const std::uint64_t allowance = last ? kLastTurnNs : std::min(credit_ns_, kMostATurnNs);
-  if (sights) hear_sights(begin_ns + allowance);
-  std::vector<OrderCircle> circles = orders_.take_circles(settled);
-  forget_ended_locks();
-  credit_ns_ -= std::min(credit_ns_, monotonic_now() - begin_ns);
+  std::vector<OrderCircle> circles;
+  if (sights && !ready(now_ns)) return circles;
+  if (sights || orders_.waiting() || orders_.graph().nodes() != 0) {
+    const std::int64_t allowance = last ? kLastTurnNs : std::min(credit_ns_, kMostATurnNs);
+    // Numbers of stacks change here, and nowhere while a circle is on its way.
+    if (allowance > 0) shed_stacks();
+    if (sights && allowance > 0)
+      hear_sights(monotonic_now() + static_cast<std::uint64_t>(allowance));
+    circles = orders_.take_circles(last ? Orders::kAll : settled);
+    if (allowance > 0) forget_ended_locks();
+  }
+  give_memory_back(now_ns);
+  credit_ns_ -= own_time_ns() - begin_ns;
   return circles;
 }
 
@@ -90,7 +91,8 @@ void OrderWatch::hear_lives() {
   LifeQueue queue(ledger_);
   queue.each([this](const LifeEvent& event) {
     orders_.add(event);
-    if (event.kind == LifeEvent::Kind::kEnded) let_others_tell(event.thread);
+    owners_.hear(event);
+    paths_.heard(event);
   });
   if (const std::uint64_t lost = queue.lost(); lost != lost_lives_) {
     lost_lives_ = lost;
@@ -100,6 +102,7 @@ void OrderWatch::hear_lives() {
 
 void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
   walkers_.space.refresh();
+  owners_.look();
   Stacks walker(ledger_, walkers_.space, walkers_.unwinder);
   SightQueue queue(ledger_);
   next_record_ = queue.each_while(next_record_, [&](const RawSight& raw) {
@@ -114,53 +117,65 @@ void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
 
 void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
   OrderSight sight = sight_of(raw);
+  if (!owners_.sure(sight)) {
+    ledger_.count(k_orders_in_frames);
+    return;
+  }
   const auto& r = raw.registers;
   const std::span<const std::uint8_t> bytes = impasse::stack_of(raw);
   const symbolize::Stack stack =
       walker.of_copy(symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12],
                                                       r[kR13], r[kR14], r[kR15]),
                      raw.stack_start, bytes.data(), bytes.size());
+  const auto itself = [](std::uint64_t pc) { return pc; };
+  sight.wanted.place = call_place(sight.wanted.site, stack, 0, itself);
   for (SightedLock& held : sight.held) {
     held.frame = Stacks::frame_of_call(stack, held.site, held.stack_low).value_or(kNoFrame);
+    held.place = call_place(held.site, stack, held.frame, itself);
   }
   sight.stack = stacks_.add(stack);
-  if (sight.stack == 0) ++without_stack_;
-  learn_name(sight.thread, sight.tid);
-  if (told_paths_ < kMostPaths) {
-    told_[sight.thread].push_back(raw.path);
-    ++told_paths_;
-  }
+  if (sight.stack == 0) ledger_.count(k_order_stacks_dropped);
+  paths_.told(raw.path, sight.thread);
   orders_.add(std::move(sight));
 }
 
-void OrderWatch::learn_name(ThreadNumber thread, std::uint32_t tid) {
-  const auto known = names_.find(thread);
-  if (known != names_.end() && !known->second.empty()) return;
-  if (names_.size() >= kMostNames) names_.clear();
-  const ThreadSlot* const slot = ledger_.find_tid(tid);
-  if (slot == nullptr || slot->number.load(std::memory_order_relaxed) != thread) return;
-  names_[thread] = known_name(*slot);
-}
-
-// Of an order that was seen of ended threads alone nobody can tell whether it could meet another.
-void OrderWatch::let_others_tell(ThreadNumber ended) {
-  const auto paths = told_.find(ended);
-  if (paths == told_.end()) return;
-  for (const std::uint64_t path : paths->second) {
-    if (renewals_ == 0) break;
-    if (ledger_.known_orders().erase(path, ended)) --renewals_;
-  }
-  told_paths_ -= paths->second.size();
-  told_.erase(paths);
-}
-
 void OrderWatch::forget_ended_locks() {
+  // Whatever ends a lock puts its record on this list.
+  const std::uint64_t ends = ledger_.header().free_lock.load(std::memory_order_acquire);
+  if (ends != ends_seen_) to_sweep_ = orders_.graph().places();
+  ends_seen_ = ends;
+  if (to_sweep_ == 0) return;
+  const std::size_t now = std::min(to_sweep_, kLocksATurn);
+  to_sweep_ -= now;
   orders_.sweep(
       [this](const LockLife& life) {
         const LockRecord& record = ledger_.lock_record(life.record);
         return record.generation.load(std::memory_order_acquire) == life.generation;
       },
-      kLocksATurn);
+      now);
+}
+
+// The stacks of sights that were not kept, or are kept no more.
+void OrderWatch::shed_stacks() {
+  if (stacks_.nodes() < stacks_worth_shedding_) return;
+  std::vector<std::uint32_t*> kept;
+  orders_.for_each_kept_sight([&](OrderSight& sight) { kept.push_back(&sight.stack); });
+  stacks_.keep_only(kept);
+  // The fuller it stays, the more seldom; it must not be done for every stack that comes.
+  stacks_worth_shedding_ = std::max(kFewStacks, stacks_.nodes() * 2);
+  if (!stacks_.may_hold(stacks_worth_shedding_))
+    stacks_worth_shedding_ = stacks_.nodes() + stacks_.room() / 2 + 1;
+  to_trim_ = true;
+}
+
+void OrderWatch::give_memory_back(std::uint64_t now_ns) {
+  const std::uint64_t compactions = orders_.graph().compactions();
+  if (compactions != compactions_) to_trim_ = true;
+  compactions_ = compactions;
+  if (!to_trim_ || now_ns - trimmed_ns_ < kTrimEveryNs) return;
+  to_trim_ = false;
+  trimmed_ns_ = now_ns;
+  symbolize::OwnArena::trim();
 }
 
 }  // namespace impasse::witness

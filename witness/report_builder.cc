@@ -1,8 +1,6 @@
 #include "witness/report_builder.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <string_view>
 
 #include "detector/current_wait.h"
 
@@ -26,16 +24,6 @@ std::string variety(const LockState& state) {
   add(state.prefers_writers, "prefers writers");
   add(state.between_processes, "shared between processes");
   return words;
-}
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e37'79b9'7f4a'7c15;
-  return hash ^ (hash >> 29);
-}
-
-std::uint64_t mix(std::uint64_t hash, std::string_view text) {
-  for (const char c : text) hash = mix(hash, static_cast<unsigned char>(c));
-  return hash;
 }
 
 }  // namespace
@@ -213,7 +201,6 @@ void ReportBuilder::add_finding(const Telling& telling, const Thresholds& thresh
     }
   }
   if (finding.root != report::kNobody) report_.threads[finding.root].involved = true;
-  finding.fingerprint = fingerprint();
 }
 
 // Also one that has ended meanwhile.
@@ -262,7 +249,6 @@ void ReportBuilder::add_incident(const Incident& incident) {
     const std::uint32_t holder = incident.other == 0 ? finding.root : thread_of(incident.other);
     add_past_hold(report_.threads[holder], incident);
   }
-  finding.fingerprint = fingerprint();
 }
 
 // It may have been given back by now: what the report is about is that it was held then.
@@ -281,51 +267,6 @@ void ReportBuilder::add_past_hold(report::Thread& holder, const Incident& incide
   fact.tried = (traits & hold_trait::kTry) != 0;
   fact.timed = (traits & hold_trait::kTimed) != 0;
   holder.holds.push_back(hold_from(fact));
-}
-
-void ReportBuilder::count_site(std::uint64_t& sum, const symbolize::Frame& site,
-                               std::uint64_t role) const {
-  const auto place = modules_.find(site.pc);
-  if (!place) return;
-  const symbolize::Module& module = *place->module;
-  const std::string_view identity =
-      module.build_id.empty() ? module.name() : std::string_view(module.build_id);
-  sum += mix(mix(role, identity), place->offset);
-}
-
-// Of the call sites that make the finding, each as module and offset: the same in every run of the
-// same build, wherever it is loaded. Summed, so that the order of threads does not matter.
-std::string ReportBuilder::fingerprint() const {
-  const report::Finding& finding = report_.finding;
-  std::uint64_t sum = 0;
-  const auto count_holds = [&](std::uint32_t thread, std::uint32_t lock) {
-    if (thread == report::kNobody) return;
-    for (const report::Hold& hold : report_.threads[thread].holds) {
-      if (hold.lock == lock) count_site(sum, hold.site, 2);
-    }
-  };
-  for (const report::Link& link : finding.cycle) {
-    if (const auto& wait = report_.threads[link.waiter].wait) count_site(sum, wait->site, 1);
-    count_holds(link.blocker, link.lock);
-  }
-  if (finding.cycle.empty()) count_holds(finding.root, finding.root_lock);
-  for (const report::Order& order : finding.orders) {
-    count_site(sum, order.from_site, 8);
-    count_site(sum, order.to_site, 9);
-  }
-  if (finding.kind == FindingKind::kMisuse) {
-    const auto& asked = report_.threads[finding.root].wait;
-    if (asked) count_site(sum, asked->site, 4 + static_cast<std::uint64_t>(finding.misuse));
-  }
-  // Nobody is known to hold it: where it is asked for has to do.
-  if (sum == 0 && !finding.crowd.empty()) {
-    const auto& wait = report_.threads[finding.crowd.front().waiter].wait;
-    if (wait) count_site(sum, wait->site, 3);
-  }
-  sum = mix(sum, static_cast<std::uint64_t>(finding.kind));
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(sum));
-  return text;
 }
 
 void ReportBuilder::add_modules() {

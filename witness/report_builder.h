@@ -51,8 +51,6 @@ class ReportBuilder {
   report::Link link_from(const VerdictLink& link);
   std::uint64_t moment_of(std::uint32_t tick) const;
   symbolize::Frame site_frame(std::uint64_t pc) const;
-  std::string fingerprint() const;
-  void count_site(std::uint64_t& sum, const symbolize::Frame& site, std::uint64_t role) const;
 
   const Snapshot& snapshot_;
   LockProbe probe_;

@@ -9,6 +9,7 @@
 #include "detector/lock_table.h"
 #include "detector/own_ledger.h"
 #include "report/report_json.h"
+#include "witness/fingerprint.h"
 #include "witness/naming.h"
 #include "witness/own_output.h"
 
@@ -95,6 +96,9 @@ report::Report Witness::gather(const Snapshot& seen, const AddCause& add_cause,
   report::Report report = std::move(builder.report());
   add_process_facts(report);
   watch_threads(snapshot, report, running_stacks);
+  if (report.finding.kind != FindingKind::kDump) {
+    report.finding.fingerprint = fingerprint(report, space_.modules());
+  }
   return report;
 }
 
@@ -224,6 +228,7 @@ void Witness::tell(const Incident& incident) {
     Stacks::find_hold_frames(reading.snapshot.threads[root], stack, thread);
   }
   thread.stack = report.stacks.keep(std::move(stack));
+  report.finding.fingerprint = fingerprint(report, space_.modules());
   deliver_first(std::move(report), kNoFinding);
 }
 

@@ -54,6 +54,36 @@ void gone_detached(Stage&) {
   run_detached("visitor-2", backward);
 }
 
+namespace {
+
+// main() goes on after the thread has done its part, and before it ends.
+void beside_a_thread(const char* name, void (*part)(), void (*mine)()) {
+  Semaphore done;
+  Semaphore may_end;
+  samples::Actor actor(name, [&] {
+    part();
+    done.post();
+    may_end.wait();
+  });
+  done.wait();
+  mine();
+  may_end.post();
+  actor.join();
+}
+
+}  // namespace
+
+void main_before_and_after(Stage&) {
+  forward();
+  beside_a_thread("second", backward, forward);
+}
+
+void joined_then_again(Stage&) {
+  run_and_join("first", backward);
+  forward();
+  beside_a_thread("second", backward, forward);
+}
+
 void joined_before(Stage&) {
   run_and_join("first", forward);
   run_and_join("second", backward);
@@ -111,12 +141,21 @@ struct Room {
 
 namespace {
 
-std::unique_ptr<Client> make_client() {
-  return std::make_unique<Client>();
+std::mutex directory_mutex;
+
+// Each kind is taken for the first time in one place, which is what makes it a kind.
+[[gnu::noinline]] std::unique_ptr<Client> make_client() {
+  auto client = std::make_unique<Client>();
+  std::lock_guard directory(directory_mutex);
+  std::lock_guard one(client->mutex);
+  return client;
 }
 
-std::unique_ptr<Room> make_room() {
-  return std::make_unique<Room>();
+[[gnu::noinline]] std::unique_ptr<Room> make_room() {
+  auto room = std::make_unique<Room>();
+  std::lock_guard directory(directory_mutex);
+  std::lock_guard one(room->mutex);
+  return room;
 }
 
 }  // namespace

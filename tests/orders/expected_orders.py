@@ -139,6 +139,8 @@ ALARMS = {
         ),
     ],
     # life.cc
+    "main_before_and_after": there_and_back(("order_cases", "second"), CACHE),
+    "joined_then_again": there_and_back(("order_cases", "second"), CACHE),
     "gone_detached": there_and_back(("visitor-1", "visitor-2"), CACHE),
     "grandchild_not_joined": there_and_back(("grandchild", "second"), CACHE),
     # plugins.cc

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""order_findings.py --samples DIR --preload P --schema J [NAME ...]: are orders judged rightly?
+"""order_findings.py --samples DIR --preload P --command C --schema J [NAME ...]: judged rightly?
 
 Each NAME is a case of samples/order_cases: one that may hang one day must be told of, exactly once,
-while it runs; one that cannot must not. DOUBT_NAME is a case with all that is doubtful asked for. Without a
-NAME all run; --registered compares the names with those that are given.
+while it runs; one that cannot must not. DOUBT_NAME is a case with all that is doubtful asked for.
+RULE_NAME and BASELINE_NAME are of order_rules.py. Without a NAME all run; --registered compares the
+names with those that are given.
 """
 
 import argparse
@@ -18,13 +19,13 @@ sys.path[:0] = [os.path.join(HERE, "..", folder) for folder in ("findings", "fac
 
 from expected_orders import ALARMS, DOUBTED_BY_DEFAULT, DOUBTS, OF_ONE_KIND, SILENT
 from findings_case import FAR_AWAY, FindingsCase
+from order_rules import EXIT_CODE, OrderRules
 from order_run import OrderRun
 from sample_run import Tools, until
 from stage import all_tests, compare_registered
 
 PROMPTLY_SECONDS = 1.0
 LISTEN_SECONDS = 1.0  # a detector that says nothing until then has nothing to say
-EXIT_CODE = 9
 
 
 class OrderFindings(FindingsCase):
@@ -171,11 +172,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--samples", required=True)
     parser.add_argument("--preload", required=True)
+    parser.add_argument("--command", default="", help="impasse itself, for rules and baselines")
     parser.add_argument("--schema", default="")
     parser.add_argument("--registered", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
+    OrderRules.command = os.path.abspath(arguments.command)
     tests = all_tests([sys.modules[__name__]])
     if arguments.list:
         print("\n".join(tests))

@@ -140,6 +140,68 @@ TEST_F(SeenSetTest, ManyThreadsOnEachPathFillItWell) {
   EXPECT_GT(added, LevelledSet::level_places(kLevels - 1) / 4);
 }
 
+TEST_F(SeenSetTest, AThreadInItsNextPhaseTellsAgainOnce) {
+  EXPECT_TRUE(set_.add(path_of(1), 7, 0));
+  EXPECT_FALSE(set_.contains(path_of(1), 7, 1));
+  EXPECT_TRUE(set_.add(path_of(1), 7, 1));
+  EXPECT_TRUE(set_.contains(path_of(1), 7, 1));
+  EXPECT_FALSE(set_.contains(path_of(1), 7, 2));
+  EXPECT_TRUE(set_.erase(path_of(1), 7));
+  EXPECT_FALSE(set_.contains(path_of(1), 7, 1));
+  EXPECT_FALSE(set_.contains(path_of(1), 7, 0));
+}
+
+TEST_F(SeenSetTest, AThreadOfManyPhasesIsOneThread) {
+  for (unsigned phase = 0; phase < SeenSet::kPhases; ++phase) {
+    EXPECT_FALSE(set_.contains(path_of(1), 7, phase));
+    EXPECT_TRUE(set_.add(path_of(1), 7, phase));
+  }
+  for (ThreadNumber thread = 100; thread + 1 < 100 + kEnough; ++thread) {
+    EXPECT_FALSE(set_.contains(path_of(1), thread));
+    EXPECT_TRUE(set_.add(path_of(1), thread));
+  }
+  EXPECT_TRUE(set_.contains(path_of(1), 200));
+  // Enough of others have told; but what this one told is of an earlier phase.
+  EXPECT_FALSE(set_.contains(path_of(1), 7, SeenSet::kPhases));
+}
+
+TEST_F(SeenSetTest, BegunAnewItTakesAsMuchAgain) {
+  std::uint64_t first = 0;
+  while (set_.add(path_of(++first), 1)) ASSERT_FALSE(set_.full());
+  EXPECT_TRUE(set_.full());
+  EXPECT_TRUE(set_.contains(path_of(1), 1));
+  ASSERT_TRUE(set_.begin_anew());
+  EXPECT_FALSE(set_.full());
+  EXPECT_EQ(ground_.in_use.load(), 1U);
+  for (std::uint64_t n = 1; n <= first; ++n) ASSERT_FALSE(set_.contains(path_of(n), 1));
+  for (std::uint64_t n = 1; n < first; ++n) ASSERT_TRUE(set_.add(path_of(n), 1));
+  for (std::uint64_t n = 1; n < first; ++n) ASSERT_TRUE(set_.contains(path_of(n), 1));
+}
+
+// Threads tell as if locks were made all the time; the watchdog begins the set anew when it is
+// full.
+TEST_F(SeenSetTest, BegunAnewWhileThreadsTell) {
+  constexpr std::uint64_t kPaths = 60'000;
+  std::atomic<unsigned> working{3};
+  std::vector<std::thread> threads;
+  for (ThreadNumber t = 1; t <= 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t n = 1; n <= kPaths; ++n) {
+        const std::uint64_t path = path_of(n * 4 + t);
+        while (!set_.add(path, t)) std::this_thread::yield();
+      }
+      --working;
+    });
+  }
+  unsigned begun = 0;
+  while (working != 0) {
+    if (set_.full() && set_.begin_anew()) ++begun;
+    std::this_thread::yield();
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_GE(begun, 3 * kPaths / LevelledSet::places(kLevels));
+}
+
 TEST_F(SeenSetTest, ManyThreadsAskAndAddAtOnce) {
   std::vector<std::thread> threads;
   for (ThreadNumber t = 1; t <= kEnough; ++t) {
