@@ -3,7 +3,8 @@
 //
 // Promises: a circle is news when one of its orders was in none that was told, judged by the calls
 // and their callers; not when it is between the same locks at the same calls. One without a doubt
-// is not alike to one with a doubt. Bounded; used by one thread.
+// is not alike to one with a doubt; of those with a time limit in them each call that sets one is
+// told once. Bounded; used by one thread.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +28,7 @@ class ToldCircles {
   using Known = std::unordered_map<std::uint64_t, bool>;
 
   static bool covers(const Known& known, std::uint64_t hash, bool doubted);
+  bool has_new_order(const OrderCircle& circle) const;
 
   Known orders_;   // by their places
   Known circles_;  // by locks and calls

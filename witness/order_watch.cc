@@ -13,7 +13,7 @@ namespace {
 
 // Of the time that passes, and at most so much at once.
 constexpr std::int64_t kShare = 25;
-constexpr std::int64_t kMostCreditNs = 300'000'000;
+constexpr std::int64_t kMostCreditNs = 200'000'000;
 // A deadlock must not be told late because there is much to hear.
 constexpr std::int64_t kMostATurnNs = 20'000'000;
 // The process waits for this one.

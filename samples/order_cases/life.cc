@@ -161,11 +161,16 @@ std::mutex directory_mutex;
 }  // namespace
 
 void classes(Stage& stage) {
-  const auto client = make_client();
-  const auto other_client = make_client();
-  const auto room = make_room();
-  const auto other_room = make_room();
-  in_turn({{"visitor", [&] { enterRoom(*client, *room); }},
+  std::unique_ptr<Client> client;
+  std::unique_ptr<Client> other_client;
+  std::unique_ptr<Room> room;
+  std::unique_ptr<Room> other_room;
+  const auto make_all = [&] {
+    for (auto* one : {&client, &other_client}) *one = make_client();
+    for (auto* one : {&room, &other_room}) *one = make_room();
+  };
+  in_turn({{"porter", make_all},
+           {"visitor", [&] { enterRoom(*client, *room); }},
            {"janitor", [&] { closeRoom(*other_room, *other_client); }}});
   stage.shown();
 }

@@ -66,11 +66,24 @@ TEST(ToldCircles, WhatIsPutTogetherOfToldOrdersIsAlike) {
 TEST(ToldCircles, WithoutItsDoubtItIsNews) {
   ToldCircles told;
   const std::initializer_list<Part> parts = {{1, 2, 1000, 2000}, {2, 1, 3000, 4000}};
-  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kTimed)), News::kYes);
-  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kPhases)), News::kAlike);
+  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kPhases)), News::kYes);
+  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kClass)), News::kAlike);
   EXPECT_EQ(told.judge(circle(parts)), News::kYes);
   EXPECT_EQ(told.judge(circle(parts)), News::kAlike);
-  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kTimed)), News::kAlike);
+  EXPECT_EQ(told.judge(circle(parts, OrderDoubt::kPhases)), News::kAlike);
+}
+
+TEST(ToldCircles, EachCallWithATimeLimitIsToldOnce) {
+  const auto timed = [](std::initializer_list<Part> parts) {
+    OrderCircle made = circle(parts, OrderDoubt::kTimed);
+    made.steps.front().sight.wanted.timed = true;
+    return made;
+  };
+  ToldCircles told;
+  EXPECT_EQ(told.judge(timed({{1, 2, 1000, 2000}, {2, 1, 3000, 4000}})), News::kYes);
+  EXPECT_EQ(told.judge(timed({{1, 3, 5000, 2000}, {3, 1, 6000, 7000}})), News::kAlike);
+  EXPECT_EQ(told.judge(timed({{1, 2, 1000, 2100}, {2, 1, 3000, 4000}})), News::kYes);
+  EXPECT_EQ(told.judge(circle({{1, 2, 1000, 2000}, {2, 1, 3000, 4000}})), News::kYes);
 }
 
 TEST(ToldCircles, IsBounded) {
