@@ -21,6 +21,7 @@ import time
 from typing import Dict, List, Optional
 
 import machine
+import new_order
 import resident
 import startup
 from ratios import OPEN, OVER, Spread, aligned, ratios, spread, typical, verdict
@@ -31,6 +32,7 @@ ROUNDS, QUICK_ROUNDS = 9, 3
 PEER_ROUNDS, QUICK_PEER_ROUNDS = 3, 1
 STARTUP_PAIRS = 300
 MEMORY_ROUNDS = 3
+NEW_ORDER_ROUNDS = 5
 CASE_TIMEOUT_S = 60
 
 
@@ -38,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--cases", required=True, help="the program bench_cases")
     parser.add_argument("--memory", required=True, help="the program bench_memory")
+    parser.add_argument("--new-order", required=True, help="the program bench_new_order")
     parser.add_argument("--preload", required=True, help="libimpasse.so")
     parser.add_argument("--tsan-cases", help="bench_cases built with -fsanitize=thread")
     parser.add_argument("--compiler", default="unknown", help="what built them, for the record")
@@ -57,7 +60,7 @@ def arguments() -> argparse.Namespace:
     args.peer_rounds = min(args.peer_rounds, args.rounds)
     if args.rounds < 1 or args.peer_rounds < 1:
         parser.error("there is no median of no rounds")
-    for path in (args.cases, args.memory, args.preload):
+    for path in (args.cases, args.memory, args.new_order, args.preload):
         if not os.path.exists(path):
             parser.error(f"{path} does not exist")
     args.preload = os.path.abspath(args.preload)
@@ -186,6 +189,16 @@ def startup_rows(measured: startup.Startup) -> List[List[str]]:
     ]
 
 
+def new_order_rows(measured: List[new_order.Row]) -> List[List[str]]:
+    table = [["new order, first sight", "bare µs", "added µs", "min-max", "limit", "verdict"]]
+    for row in measured:
+        table.append(
+            [row.title, f"{row.bare.median:.2f}", f"{row.added.median:.2f}", f"{row.added.low:.2f}-{row.added.high:.2f}"]
+            + [f"{row.limit:.0f}", verdict(row.added.median, row.limit)]
+        )
+    return table
+
+
 def memory_rows(measured: List[resident.Row]) -> List[List[str]]:
     table = [["resident memory", "added RSS", "min-max", "added PSS", "unit", "limit", "verdict"]]
     for row in measured:
@@ -239,6 +252,15 @@ def main() -> int:
                     "limit": startup.LIMIT_US,
                     "verdict": verdicts[-1],
                 }
+            if chosen("new_order"):
+                orders = new_order.rows(args.new_order, preloaded, NEW_ORDER_ROUNDS)
+                print(aligned(new_order_rows(orders)) + "\n", flush=True)
+                verdicts += [verdict(row.added.median, row.limit) for row in orders]
+                result["new_order"] = [
+                    {**row._asdict(), "bare": as_json(row.bare), "added": as_json(row.added)}
+                    | {"verdict": verdict(row.added.median, row.limit)}
+                    for row in orders
+                ]
             if chosen("memory"):
                 memory = resident.rows(args.memory, preloaded, MEMORY_ROUNDS)
                 print(aligned(memory_rows(memory)) + "\n", flush=True)

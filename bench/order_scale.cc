@@ -233,8 +233,8 @@ void churn(double seconds, Company&) {
 // then.
 void thread_per_request(double seconds, Company&) {
   const auto end = end_after(seconds);
-  std::mutex session;
-  std::mutex journal;
+  static std::mutex session;
+  static std::mutex journal;
   std::mutex late_one;
   std::mutex late_other;
   std::uint64_t requests = 0;

@@ -52,6 +52,8 @@ class IdleThread {
 struct Work {
   std::uint64_t rounds;
   std::uint64_t operations = 1;
+  std::uint64_t warm_up_ns =
+      0;  // at least so long before the clock runs, where all is equal only then
 };
 
 // What the threads of `contend` have done is counted as if they worked one after the other (they
@@ -71,7 +73,9 @@ class Session {
   template <typename Body>
   void repeat(Work work, Body body) {
     const std::uint64_t rounds = scaled(work.rounds);
-    body(rounds / 16 + 1);
+    const std::uint64_t begin = now_ns();
+    do body(rounds / 16 + 1);
+    while (now_ns() - begin < work.warm_up_ns / divisor_);
     for (int i = 0; i < repetitions_; ++i) {
       // The clock encloses the queue, or waiting that lies outside of it could be more than what it
       // measured.

@@ -55,8 +55,12 @@ bool LifeQueue::hear(LifeEvent& event) {
   RawLife& place = ledger_.life(number % capacity);
   const std::uint64_t whole = 2 * (number / capacity) + 1;
   if (place.turn.load(std::memory_order_acquire) != whole) return false;
-  event = {static_cast<LifeEvent::Kind>(place.kind), place.thread, place.other, place.moment,
-           place.handle, place.stack_pointer};
+  event = {static_cast<LifeEvent::Kind>(place.kind),
+           place.thread,
+           place.other,
+           place.moment,
+           place.handle,
+           place.stack_pointer};
   place.turn.store(whole + 1, std::memory_order_release);
   header.lives_heard.store(number + 1, std::memory_order_release);
   return true;

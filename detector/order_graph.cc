@@ -11,10 +11,6 @@ constexpr unsigned kMostPhases = 3;
 constexpr std::size_t kWorthCompacting = 1'024;
 constexpr std::size_t kWorthSorting = 64;
 
-std::uint64_t ends_of(std::uint32_t from, std::uint32_t to) {
-  return std::uint64_t{from} << 32 | to;
-}
-
 }  // namespace
 
 const std::vector<OrderGraph::Fresh>& OrderGraph::add(const OrderSight& sight) {
@@ -47,22 +43,28 @@ const std::vector<OrderGraph::Fresh>& OrderGraph::add(const OrderSight& sight) {
   return fresh_;
 }
 
+std::uint32_t OrderGraph::node_of_life(const LockLife& life) const {
+  return by_life_.find(LockLifeHash()(life),
+                       [&](std::uint32_t node) { return net_.nodes[node].life == life; });
+}
+
 std::uint32_t OrderGraph::edge_between(const LockLife& from, const LockLife& to) {
-  const auto known_to = by_life_.find(to);
-  const auto known_from = by_life_.find(from);
-  const bool has_from = known_from != by_life_.end();
-  const bool has_to = known_to != by_life_.end();
+  static_assert(NumberTable::kNone == kNowhere);
+  std::uint32_t tail = node_of_life(from);
+  std::uint32_t head = node_of_life(to);
+  const bool has_from = tail != kNowhere;
+  const bool has_to = head != kNowhere;
   if (has_from && has_to) {
-    const auto known = by_ends_.find(ends_of(known_from->second, known_to->second));
-    if (known != by_ends_.end()) return known->second;
+    const std::uint32_t known = by_ends_.find(hash_of_ends(tail, head), [&](std::uint32_t number) {
+      return net_.edges[number].from == tail && net_.edges[number].to == head;
+    });
+    if (known != kNowhere) return known;
   }
   if (by_ends_.size() >= most_edges_) {
     ++refused_;
     return kNowhere;
   }
   // A new lock takes its rank from the first order that it has: then that one costs nothing.
-  std::uint32_t tail = has_from ? known_from->second : kNowhere;
-  std::uint32_t head = has_to ? known_to->second : kNowhere;
   if (!has_from) tail = new_node(from, !has_to);
   if (!has_to) head = from == to ? tail : new_node(to, true);
   return new_edge(tail, head);
@@ -79,7 +81,7 @@ std::uint32_t OrderGraph::new_node(const LockLife& life, bool last) {
   }
   net_.nodes[node].life = life;
   net_.nodes[node].used = true;
-  by_life_.emplace(life, node);
+  by_life_.insert(node, life_hash());
   if (last) {
     order_.add_last(node);
   } else {
@@ -105,16 +107,15 @@ std::uint32_t OrderGraph::new_edge(std::uint32_t from, std::uint32_t to) {
   edge.in_at = static_cast<std::uint32_t>(net_.nodes[to].in.size());
   net_.nodes[from].out.push_back(number);
   net_.nodes[to].in.push_back(number);
-  by_ends_.emplace(ends_of(from, to), number);
+  by_ends_.insert(number, ends_hash());
   order_.edge_added(from, to);
   return number;
 }
 
 void OrderGraph::count(OrderEdge& edge, const OrderSight& sight) const {
-  const auto kept_end = edge.kept.begin() + edge.kept_count;
-  const bool kept = std::any_of(edge.kept.begin(), kept_end, [&](const OrderEvidence& evidence) {
-    return store_[evidence.sight].thread == sight.thread;
-  });
+  bool kept = false;
+  for (std::uint32_t i = 0; i < edge.kept_count && !kept; ++i)
+    kept = store_[edge.kept[i].sight].thread == sight.thread;
   if (!kept && (edge.all_kept || sight.thread > edge.newest_thread)) ++edge.threads;
   edge.newest_thread = std::max(edge.newest_thread, sight.thread);
   if (edge.seen++ == 0 || sight.when_ns < edge.first_ns) edge.first_ns = sight.when_ns;
@@ -128,7 +129,7 @@ bool OrderGraph::keep(OrderEdge& edge, OrderEvidence evidence) {
   std::uint32_t alike = 0;
   std::uint32_t latest_alike = kNowhere;
   for (std::uint32_t i = 0; i < edge.kept_count; ++i) {
-    const OrderEvidence& known = edge.kept[i];
+    const OrderEvidence known = edge.kept[i];
     if (!rules_.covers(store_[known.sight], known.held, sight, evidence.held)) continue;
     if (known.sight == evidence.sight || store_.phase(known.sight) == phase) return false;
     ++alike;
@@ -155,7 +156,7 @@ bool OrderGraph::keep(OrderEdge& edge, OrderEvidence evidence) {
     remove_kept(edge, place);
   }
   store_.use(evidence.sight);
-  edge.kept[edge.kept_count++] = evidence;
+  edge.kept.set(edge.kept_count++, evidence);
   return true;
 }
 
@@ -194,8 +195,7 @@ std::uint32_t OrderGraph::victim(const OrderEdge& edge, const OrderSight& sight)
 
 void OrderGraph::remove_kept(OrderEdge& edge, std::uint32_t place) {
   store_.leave(edge.kept[place].sight);
-  edge.kept[place] = edge.kept[--edge.kept_count];
-  edge.kept[edge.kept_count] = {};
+  edge.kept.set(place, edge.kept[--edge.kept_count]);
 }
 
 void OrderGraph::remove_edge(std::uint32_t number) {
@@ -209,7 +209,7 @@ void OrderGraph::remove_edge(std::uint32_t number) {
   in[edge.in_at] = in.back();
   net_.edges[in.back()].in_at = edge.in_at;
   in.pop_back();
-  by_ends_.erase(ends_of(edge.from, edge.to));
+  by_ends_.erase(number, ends_hash());
   edge.from = kNowhere;
   free_edges_.push_back(number);
 }
@@ -220,15 +220,15 @@ void OrderGraph::remove_node(std::uint32_t node) {
   while (!here.in.empty()) remove_edge(here.in.back());
   if (order_.component_size(node) > 2) ++broken_;
   order_.remove(node);
-  by_life_.erase(here.life);
+  by_life_.erase(node, life_hash());
   here = {};
   free_nodes_.push_back(node);
 }
 
 void OrderGraph::end(const LockLife& life) {
-  const auto known = by_life_.find(life);
-  if (known == by_life_.end()) return;
-  remove_node(known->second);
+  const std::uint32_t node = node_of_life(life);
+  if (node == kNowhere) return;
+  remove_node(node);
   compact_if_worth_it();
 }
 
@@ -254,16 +254,11 @@ void OrderGraph::compact() {
     return old_order.rank(a) < old_order.rank(b);
   });
   std::vector<std::uint32_t> renamed(old.nodes.size(), kNowhere);
-  const std::size_t edges_left = edges();
-  decltype(by_life_)().swap(by_life_);
-  decltype(by_ends_)().swap(by_ends_);
+  by_life_ = {};
+  by_ends_ = {};
   decltype(free_nodes_)().swap(free_nodes_);
   decltype(free_edges_)().swap(free_edges_);
   decltype(fresh_)().swap(fresh_);
-  by_life_.reserve(sorted.size());
-  by_ends_.reserve(edges_left);
-  net_.nodes.reserve(sorted.size());
-  net_.edges.reserve(edges_left);
   order_ = DynamicOrder(net_);
   for (const std::uint32_t node : sorted) renamed[node] = new_node(old.nodes[node].life, true);
   std::vector<std::uint32_t> sights;
@@ -281,7 +276,7 @@ void OrderGraph::compact() {
     anew.out_at = out_at;
     anew.in_at = in_at;
     for (std::uint32_t i = 0; i < anew.kept_count; ++i) {
-      anew.kept[i].sight = sights[anew.kept[i].sight];
+      anew.kept.set(i, {sights[anew.kept[i].sight], anew.kept[i].held});
     }
   }
   cursor_ = 0;

@@ -12,10 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include "detector/dynamic_order.h"
+#include "detector/number_table.h"
 #include "detector/order_net.h"
 #include "detector/order_rules.h"
 #include "detector/sight_store.h"
@@ -73,6 +73,20 @@ class OrderGraph {
   }
 
  private:
+  std::uint32_t node_of_life(const LockLife& life) const;
+  // For the tables.
+  auto life_hash() const {
+    return [this](std::uint32_t node) { return LockLifeHash()(net_.nodes[node].life); };
+  }
+  auto ends_hash() const {
+    return [this](std::uint32_t edge) {
+      return hash_of_ends(net_.edges[edge].from, net_.edges[edge].to);
+    };
+  }
+  static std::uint64_t hash_of_ends(std::uint32_t from, std::uint32_t to) {
+    const std::uint64_t h = (std::uint64_t{from} << 32 | to) * 0x9e37'79b9'7f4a'7c15;
+    return (h ^ h >> 32) * 0xbf58'476d'1ce4'e5b9 >> 16;
+  }
   std::uint32_t edge_between(const LockLife& from, const LockLife& to);
   std::uint32_t new_node(const LockLife& life, bool last);
   std::uint32_t new_edge(std::uint32_t from, std::uint32_t to);
@@ -91,8 +105,8 @@ class OrderGraph {
   SightStore store_;
   DynamicOrder order_;
   std::size_t most_edges_;
-  std::unordered_map<LockLife, std::uint32_t, LockLifeHash> by_life_;
-  std::unordered_map<std::uint64_t, std::uint32_t> by_ends_;
+  NumberTable by_life_;  // nodes
+  NumberTable by_ends_;  // edges
   std::vector<std::uint32_t> free_nodes_;
   std::vector<std::uint32_t> free_edges_;
   std::vector<Fresh> fresh_;

@@ -5,10 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
-#include <vector>
 
 #include "detector/order_sight.h"
+#include "detector/short_list.h"
 
 namespace impasse {
 
@@ -20,7 +21,21 @@ inline constexpr std::size_t kSightsPerOrder = 8;
 // A kept sight as the evidence of one order: which of its held locks the order comes from.
 struct OrderEvidence {
   std::uint32_t sight = kNowhere;  // in the store
-  std::uint32_t held = 0;          // index
+  std::uint32_t held = 0;          // index; a thread tells of fewer than 256
+};
+
+// ... of an order's, each in five bytes.
+class KeptEvidence {
+ public:
+  OrderEvidence operator[](std::size_t i) const { return {sight_[i], held_[i]}; }
+  void set(std::size_t i, OrderEvidence evidence) {
+    sight_[i] = evidence.sight;
+    held_[i] = static_cast<std::uint8_t>(evidence.held);
+  }
+
+ private:
+  std::array<std::uint32_t, kSightsPerOrder> sight_{};
+  std::array<std::uint8_t, kSightsPerOrder> held_{};
 };
 
 struct OrderEdge {
@@ -28,26 +43,27 @@ struct OrderEdge {
   std::uint32_t to = kNowhere;
   std::uint32_t out_at = 0;  // its places in the lists of its two nodes
   std::uint32_t in_at = 0;
-  std::array<OrderEvidence, kSightsPerOrder> kept;
-  std::uint32_t kept_count = 0;
+  KeptEvidence kept;
   std::uint32_t threads = 0;       // different ones, at least
   ThreadNumber newest_thread = 0;  // the highest number
-  bool all_kept = true;            // no sight of another thread was ever left out
-  std::uint64_t seen = 0;          // sights, told apart or not
+  std::uint8_t kept_count = 0;
+  bool all_kept = true;    // no sight of another thread was ever left out
+  std::uint64_t seen = 0;  // sights, told apart or not
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
 };
 
 struct OrderNode {
   LockLife life;
+  ShortList out;  // edges
+  ShortList in;
   bool used = false;
-  std::vector<std::uint32_t> out;  // edges
-  std::vector<std::uint32_t> in;
 };
 
+// Deques: nothing is copied, or there twice, when they grow.
 struct OrderNet {
-  std::vector<OrderNode> nodes;
-  std::vector<OrderEdge> edges;
+  std::deque<OrderNode> nodes;
+  std::deque<OrderEdge> edges;
 };
 
 struct LockLifeHash {

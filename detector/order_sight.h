@@ -30,19 +30,19 @@ inline constexpr std::uint32_t kNoFrame = 0xffff'ffff;
 
 struct SightedLock {
   LockLife life;
+  std::uint64_t site = 0;       // program counter of the call
+  std::uint64_t birth = 0;      // where the lock was born: its init call's or its first use's site
+  std::uint64_t place = 0;      // of the call with its nearest callers, as a hash; 0: not known
+  std::uint32_t stack_low = 0;  // low half of the stack pointer there; 0: not known
+  std::uint32_t tick = 0;       // the watchdog's clock when it was taken
+  std::uint32_t frame = kNoFrame;  // of the sight's stack, in which it was taken
+  ThreadNumber stack_of = 0;  // whose stack it lies on, if that told; 0: on another's, or on none
   LockKind kind = LockKind::kMutex;
   bool shared = false;
   bool tried = false;            // by a try function
   bool timed = false;            // by a function with a time limit
   bool prefers_writers = false;  // a waiting writer keeps new readers of this lock out
   bool on_stack = false;         // it lies on the stack of the thread that told
-  ThreadNumber stack_of = 0;     // that thread then; 0: on another's, or on none
-  std::uint64_t site = 0;        // program counter of the call
-  std::uint64_t birth = 0;       // where the lock was born: its init call's or its first use's site
-  std::uint32_t stack_low = 0;   // low half of the stack pointer there; 0: not known
-  std::uint32_t tick = 0;        // the watchdog's clock when it was taken
-  std::uint64_t place = 0;  // of the call with its nearest callers, as a hash; 0: not known
-  std::uint32_t frame = kNoFrame;  // of the sight's stack, in which it was taken
 
   friend bool operator==(const SightedLock&, const SightedLock&) = default;
 };
@@ -67,7 +67,7 @@ struct LifeEvent {
   ThreadNumber thread = 0;  // kJoined: 0, when only its handle is known
   ThreadNumber other = 0;   // its maker, or who joined it; 0: not known
   std::uint64_t moment = 0;
-  std::uint64_t handle = 0;  // pthread_t; the same one may serve a later thread
+  std::uint64_t handle = 0;         // pthread_t; the same one may serve a later thread
   std::uint64_t stack_pointer = 0;  // kBorn: its maker's when it made it; 0: not known
 };
 

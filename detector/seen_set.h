@@ -7,16 +7,15 @@
 // meet what it could not meet before. In its newer phase it takes its older word's place.
 //
 // A word is the high 46 bits of the path, 12 bits that stand for the thread, 6 for its phase; the
-// words of one path stand together, so one cache line answers all. Five tables, each eight times
-// the last, of which the newest answers alone. Growing copies what the older one had. Paths of
-// locks that are no more are never asked for again, and fill it: then it is begun anew, and what
+// words of one path stand together, so one cache line answers for all. Five tables, each eight
+// times the last, of which the newest answers alone. Growing copies what the older one had. Paths
+// of locks that are no more are never asked for again, and fill it: then it is begun anew, and what
 // still goes on is told once more.
 //
 // Promises: any thread, also in a signal handler; no lock, no allocation. "No" may be said once
 // more of a word that was added while the set grew. "Yes" is right but for what 46 bits cannot tell
 // apart, threads whose numbers are kTags apart, and a phase that is kPhases later than the last in
-// which the thread met the path. Costs: a question reads one cache line, up to kLines where those
-// are full.
+// which the thread met the path. Costs: a question reads one cache line, seldom two or three.
 #pragma once
 
 #include <algorithm>
@@ -34,8 +33,7 @@ namespace impasse {
 class SeenSet {
  public:
   using Word = std::atomic<std::uint64_t>;
-  static constexpr std::size_t kBucket = 8;
-  static constexpr std::size_t kLines = 4;  // buckets in which a word may stand
+  static constexpr std::size_t kPlaces = 16;  // in which a word may stand
   static constexpr unsigned kThreadsPerPath = 4;
   static constexpr std::uint64_t kTags = 0xfff;
   static constexpr unsigned kPhases = 64;
@@ -51,7 +49,7 @@ class SeenSet {
     const std::uint64_t wanted = word_of(path, thread, phase);
     std::uint64_t own = 0;
     unsigned others = 0;
-    search(in_use - 1, wanted, [&](const Word&, std::uint64_t seen) {
+    search(in_use - 1, path, [&](const Word&, std::uint64_t seen) {
       if (same_teller(seen, wanted)) own = seen;
       others += same_path(seen, wanted) ? 1 : 0;
       return own != 0;
@@ -130,21 +128,19 @@ class SeenSet {
   }
 
   // The place at which decide(place, its word) says yes; null: not before a word of 0, or in none
-  // of the lines. All words of a path are met on the way.
+  // of the places. All words of a path are met on the way. `path`: or a word of it.
   template <typename Decide>
-  Word* search(unsigned level, std::uint64_t word, Decide decide) const {
-    const std::size_t mask = LevelledSet::level_places(level) - kBucket;
-    // Bits of the path alone, whatever the level.
+  Word* search(unsigned level, std::uint64_t path, Decide decide) const {
+    // Of the path the same bits are looked at whatever the level, and every word of it has them.
+    // With room between the words most searches end at the first place, and that can be foretold.
     static_assert(LevelledSet::level_places(LevelledSet::kLevels - 1) <= std::size_t{1} << 29);
-    const std::size_t home = std::rotl(word, 29) & mask;
-    for (std::size_t line = 0; line < kLines; ++line) {
-      Word* const bucket =
-          places_ + LevelledSet::level_start(level) + ((home + line * kBucket) & mask);
-      for (std::size_t i = 0; i < kBucket; ++i) {
-        const std::uint64_t seen = bucket[i].load(std::memory_order_relaxed);
-        if (decide(bucket[i], seen)) return &bucket[i];
-        if (seen == 0) return nullptr;
-      }
+    const std::size_t mask = LevelledSet::level_places(level) - 1;
+    Word* const first = places_ + LevelledSet::level_start(level);
+    std::size_t at = (path >> 35) & mask;
+    for (std::size_t i = 0; i < kPlaces; ++i, at = (at + 1) & mask) {
+      const std::uint64_t seen = first[at].load(std::memory_order_relaxed);
+      if (decide(first[at], seen)) return &first[at];
+      if (seen == 0) return nullptr;
     }
     return nullptr;
   }

@@ -57,9 +57,9 @@ std::size_t SightQueue::ready(RawSight& sight, std::size_t bytes) {
 
 void SightQueue::open_ahead() {
   const LedgerHeader& header = ledger_.header();
-  for (std::uint64_t i = 0; i < kAhead; ++i) {
+  for (std::uint64_t i = 0; i < kept_ready(); ++i) {
     const std::uint64_t taken = header.sights_taken.load(std::memory_order_relaxed);
-    if (header.sights_used.load(std::memory_order_relaxed) >= taken + kAhead) return;
+    if (header.sights_used.load(std::memory_order_relaxed) >= taken + kept_ready()) return;
     RawSight* const sight = open_place();
     if (sight == nullptr) return;
     ready(*sight, sizeof sight->rest);
@@ -93,7 +93,11 @@ RawSight* SightQueue::claim() {
 bool SightQueue::tell(RawSight& sight) {
   sight.stage.store(kSightTold, std::memory_order_release);
   LedgerHeader& header = ledger_.header();
-  return header.sights_taken.load(std::memory_order_relaxed) >= ledger_.sight_capacity() / 2 &&
+  const std::uint64_t capacity = ledger_.sight_capacity();
+  const std::uint64_t taken = header.sights_taken.load(std::memory_order_relaxed);
+  const std::uint64_t used = header.sights_used.load(std::memory_order_relaxed);
+  const bool few_ready = used < capacity / 2 && used < taken + kept_ready() / 4;
+  return (taken >= capacity / 2 || few_ready) &&
          header.sights_hurried.load(std::memory_order_relaxed) == 0 &&
          header.sights_hurried.exchange(1, std::memory_order_acq_rel) == 0;
 }

@@ -34,7 +34,8 @@ class SightQueue {
   RawSight* claim();
   // So many bytes after the fixed part are to be written. How many may be.
   std::size_t ready(RawSight& sight, std::size_t bytes);
-  // True, once until each(): the table is half full, and our own thread had better come soon.
+  // True, once until each(): the table is half full or few records are ready, and our own thread
+  // had better come soon.
   bool tell(RawSight& sight);
   void discard(RawSight& sight) { release(sight); }
 
@@ -60,18 +61,27 @@ class SightQueue {
       RawSight& sight = ledger_.sight(number);
       if (sight.stage.load(std::memory_order_acquire) != kSightTold) continue;
       if (!visit(static_cast<const RawSight&>(sight))) return number;
-      ready(sight, sizeof sight.rest);
+      if (number < kept_ready()) ready(sight, sizeof sight.rest);
       release(sight);
     }
     open_ahead();
     return 0;
   }
+  // Each that was told, and stays: for the end of a process.
+  template <typename Visit>
+  void each_left(Visit visit) const {
+    const std::uint64_t used = ledger_.header().sights_used.load(std::memory_order_acquire);
+    for (std::uint64_t i = 0; i < used; ++i) {
+      const RawSight& sight = ledger_.sight(i);
+      if (sight.stage.load(std::memory_order_acquire) == kSightTold) visit(sight);
+    }
+  }
   bool any() const { return ledger_.header().sights_taken.load(std::memory_order_relaxed) != 0; }
 
  private:
-  // Records that our own thread keeps ready.
-  static constexpr std::uint64_t kAhead = 16;
-
+  // So many free records our own thread keeps ready: 64 of 256. More serve in need, and keep what
+  // memory they had then.
+  std::uint64_t kept_ready() const { return ledger_.sight_capacity() / 4; }
   // Counted once until our own thread comes.
   void postpone() {
     std::atomic<std::uint64_t>& refused = ledger_.header().sights_refused;

@@ -13,7 +13,7 @@ std::uint32_t SightStore::put(const OrderSight& sight) {
     id = free_.back();
     free_.pop_back();
   }
-  kept_[id] = {sight, 0, lives_.phase(sight.thread), false};
+  kept_[id] = {sight, 0, lives_.phase(sight.thread)};
   lives_.pin(sight.thread);
   return id;
 }
@@ -24,8 +24,7 @@ void SightStore::leave(std::uint32_t id) {
 
 void SightStore::drop(std::uint32_t id) {
   lives_.unpin(kept_[id].sight.thread);
-  kept_[id] = {};
-  kept_[id].free = true;
+  kept_[id] = {{}, kFree, 0};
   free_.push_back(id);
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <limits>
 #include <vector>
 
 #include "detector/order_sight.h"
@@ -22,7 +24,7 @@ class SightStore {
   // The last one's going away makes the sight go.
   void leave(std::uint32_t id);
   void drop_unused(std::uint32_t id) {
-    if (!kept_[id].free && kept_[id].users == 0) drop(id);
+    if (kept_[id].users == 0) drop(id);
   }
 
   const OrderSight& operator[](std::uint32_t id) const { return kept_[id].sight; }
@@ -32,7 +34,7 @@ class SightStore {
   template <class Visit>
   void for_each(Visit visit) {
     for (Kept& kept : kept_) {
-      if (!kept.free) visit(kept.sight);
+      if (!kept.free()) visit(kept.sight);
     }
   }
   std::size_t size() const { return kept_.size() - free_.size(); }
@@ -41,26 +43,26 @@ class SightStore {
   void compact(Moved moved);
 
  private:
+  static constexpr std::uint32_t kFree = std::numeric_limits<std::uint32_t>::max();
   struct Kept {
     OrderSight sight;
     std::uint32_t users = 0;
     std::uint32_t phase = 0;
-    bool free = false;
+    bool free() const { return users == kFree; }
   };
 
   void drop(std::uint32_t id);
 
   ThreadLives& lives_;
-  std::vector<Kept> kept_;
+  std::deque<Kept> kept_;
   std::vector<std::uint32_t> free_;
 };
 
 template <class Moved>
 void SightStore::compact(Moved moved) {
-  std::vector<Kept> packed;
-  packed.reserve(size());
+  std::deque<Kept> packed;
   for (std::uint32_t id = 0; id < kept_.size(); ++id) {
-    if (kept_[id].free) continue;
+    if (kept_[id].free()) continue;
     moved(id, static_cast<std::uint32_t>(packed.size()));
     packed.push_back(std::move(kept_[id]));
   }

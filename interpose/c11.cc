@@ -92,7 +92,8 @@ IMPASSE_ANSWER(int, cnd_broadcast, (cnd_t * c)) {
 IMPASSE_ANSWER(int, thrd_create, (thrd_t * t, thrd_start_t f, void* x)) {
   begin_watching();
   if (switched_off()) return real::call(real::thrd_create)(t, f, x);
-  void* const packed = pack_start({reinterpret_cast<void*>(f), x}, nullptr, IMPASSE_CALL_SITE.stack_pointer);
+  void* const packed =
+      pack_start({reinterpret_cast<void*>(f), x}, nullptr, IMPASSE_CALL_SITE.stack_pointer);
   if (packed == nullptr) return thrd_nomem;
   thread_is_made();
   const int answer = real::call(real::thrd_create)(t, run_thread, packed);

@@ -228,8 +228,8 @@ bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledge
   // Those that are not told of leave more room than was asked for.
   const std::size_t begin = sight.held_count * sizeof(RawSightedLock);
   sight.stack_start = start;
-  sight.stack_bytes = static_cast<std::uint32_t>(copy_own_stack(
-      slot, start, sight.rest + begin, std::min(stack, room - locks_bytes)));
+  sight.stack_bytes = static_cast<std::uint32_t>(
+      copy_own_stack(slot, start, sight.rest + begin, std::min(stack, room - locks_bytes)));
   return true;
 }
 
@@ -319,10 +319,10 @@ void note_order_again(ThreadSlot& slot, std::uint64_t mutex, std::uint64_t site,
 }
 
 void note_birth(const ThreadSlot& slot, Ledger& ledger) {
-  tell_life(ledger, {LifeEvent::Kind::kBorn, slot.number.load(std::memory_order_relaxed),
-                     slot.maker.load(std::memory_order_relaxed),
-                     slot.born.load(std::memory_order_relaxed), pthread_self(),
-                     slot.made_at.load(std::memory_order_relaxed)});
+  tell_life(ledger,
+            {LifeEvent::Kind::kBorn, slot.number.load(std::memory_order_relaxed),
+             slot.maker.load(std::memory_order_relaxed), slot.born.load(std::memory_order_relaxed),
+             pthread_self(), slot.made_at.load(std::memory_order_relaxed)});
 }
 
 void note_end(const ThreadSlot& slot, Ledger& ledger) {

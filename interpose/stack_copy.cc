@@ -34,7 +34,11 @@ std::uint64_t copy_through_kernel(std::uint64_t start, std::uint8_t* to, std::si
 
 std::size_t copyable_stack(const ThreadSlot& slot, std::uint64_t start, std::size_t bytes) {
   if (!on_stack_of(slot, start)) return bytes;
-  return std::min(bytes, slot.stack_high.load(std::memory_order_relaxed) - start);
+  std::uint64_t end = slot.stack_high.load(std::memory_order_relaxed);
+  // Above all frames: glibc's own record of the thread.
+  const std::uint64_t self = slot.thread.load(std::memory_order_relaxed);
+  if (self > start && self < end) end = self;
+  return std::min(bytes, end - start);
 }
 
 std::uint64_t copy_own_stack(const ThreadSlot& slot, std::uint64_t start, std::uint8_t* to,

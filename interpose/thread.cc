@@ -35,7 +35,8 @@ IMPASSE_ANSWER(int, pthread_create,
                (pthread_t * t, const pthread_attr_t* a, void* (*f)(void*), void* x)) {
   begin_watching();
   if (switched_off()) return real::call(real::pthread_create)(t, a, f, x);
-  void* const packed = pack_start({reinterpret_cast<void*>(f), x}, a, IMPASSE_CALL_SITE.stack_pointer);
+  void* const packed =
+      pack_start({reinterpret_cast<void*>(f), x}, a, IMPASSE_CALL_SITE.stack_pointer);
   if (packed == nullptr) return EAGAIN;
   thread_is_made();
   const int answer = real::call(real::pthread_create)(t, a, run_thread, packed);

@@ -18,7 +18,6 @@
 #include <ctime>
 #include <initializer_list>
 
-#include "detector/sight_queue.h"
 #include "detector/watchdog.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
@@ -159,18 +158,21 @@ void dump_by_signal(witness::Witness& witness) {
 
 void turn_to_orders(witness::OrderWatch* orders, witness::Witness& witness, bool last) {
   if (orders == nullptr) return;
-  for (const OrderCircle& circle : orders->turn(monotonic_ns(), last)) {
+  for (const OrderCircle& circle : last ? orders->last_turn() : orders->turn(monotonic_ns())) {
     witness.tell(circle, *orders);
   }
 }
 
-// A call for the lock order's sake is answered by the turn that follows it.
-bool called_for_orders() {
-  std::uint32_t calling = called.load(std::memory_order_acquire);
-  if (calling != call::kOrders && calling != call::kLastOrders) return false;
-  const bool last = calling == call::kLastOrders;
+// This turn answers it.
+void answer_order_call() {
+  std::uint32_t calling = call::kOrders;
   called.compare_exchange_strong(calling, call::kNone, std::memory_order_acq_rel);
-  return last;
+}
+
+// After the turn: the caller waits for that.
+void answer_last_order_call() {
+  std::uint32_t calling = call::kLastOrders;
+  called.compare_exchange_strong(calling, call::kNone, std::memory_order_acq_rel);
 }
 
 void answer_last_call(witness::Witness& witness) {
@@ -248,7 +250,8 @@ void* run_watchdog(void* argument) {
   std::uint64_t ending_since = 0;
   while (called.load(std::memory_order_acquire) != call::kDismissed) {
     busy.store(true, std::memory_order_release);
-    const bool last = called_for_orders();
+    answer_order_call();
+    const bool last = called.load(std::memory_order_acquire) == call::kLastOrders;
     watchdog.turn(monotonic_ns(), intended);
     turn_to_orders(orders, witness, last);
     witness.tend(monotonic_ns());
@@ -257,6 +260,7 @@ void* run_watchdog(void* argument) {
     dump_by_signal(witness);
     const bool at_work = witness.naming() || aftermath.busy();
     busy.store(at_work, std::memory_order_release);
+    if (last) answer_last_order_call();
     resident.after_turn(at_work || answered || loaded.load(std::memory_order_relaxed) == 0);
     end_process_at_last(monotonic_ns(), ending_since);
     answer_last_call(witness);
@@ -421,15 +425,16 @@ void settle_orders() {
   const bool watched = ledger() != nullptr && !in_vfork_child() &&
                        the_options.order != OrderWish::kOff &&
                        watchdog_thread.running.load(std::memory_order_acquire);
-  if (!watched || !SightQueue(*ledger()).any()) return;
+  if (!watched || ledger()->header().sights_used.load(std::memory_order_relaxed) == 0) return;
   std::uint32_t calling = call::kNone;
   while (!called.compare_exchange_weak(calling, call::kLastOrders, std::memory_order_acq_rel)) {
     if (calling != call::kNone && calling != call::kOrders) return;
   }
   syscall(SYS_futex, &called, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   const std::uint64_t start = monotonic_ns();
-  while (SightQueue(*ledger()).any() && monotonic_ns() - start < kPatienceNs) {
-    const timespec step{0, 50'000};
+  while (called.load(std::memory_order_acquire) == call::kLastOrders &&
+         monotonic_ns() - start < kPatienceNs) {
+    const timespec step{0, 20'000};
     nanosleep(&step, nullptr);
   }
 }

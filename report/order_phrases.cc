@@ -29,6 +29,17 @@ std::string brief(std::string place) {
   return short_function(name, kLongestArguments) + (has_file ? place.substr(space) : "");
 }
 
+// "Reader::lock reader.h:29 ← Index::publish": the first of the callers that is another function
+// of the program's.
+std::string with_caller(std::string place, const std::vector<symbolize::Source>& callers) {
+  for (const symbolize::Source& caller : callers) {
+    if (caller.function.empty() || is_library_wrapper(caller.function, caller.file)) continue;
+    const std::string name = short_function(caller.function, kLongestArguments);
+    if (!place.starts_with(name + " ")) return place + " ← " + name;
+  }
+  return place;
+}
+
 }  // namespace
 
 const char* reading(bool shared) {
@@ -88,17 +99,36 @@ std::string OrderPhrases::deed_in_short(const Order& order) const {
   return deed(order);
 }
 
-std::string OrderPhrases::from_place(const Order& order) const {
+std::string OrderPhrases::first_place(const Order& order) const {
   Hold hold;
   hold.site = order.from_site;
   hold.frame = order.from_frame;
   return brief(say_.hold_place(then(order), hold));
 }
 
-std::string OrderPhrases::to_place(const Order& order) const {
+std::string OrderPhrases::second_place(const Order& order) const {
   Thread thread = then(order);
   thread.wait.emplace().site = order.to_site;
   return brief(say_.wait_place(thread));
+}
+
+// Where the program has a lock() of its own all places are in it: who called it tells them apart.
+std::string OrderPhrases::from_place(const Order& order) const {
+  std::string place = first_place(order);
+  const auto& frames = stack(order).frames;
+  if (order.from_frame >= frames.size() || place != second_place(order)) return place;
+  return with_caller(std::move(place), frames[order.from_frame].sources);
+}
+
+std::string OrderPhrases::to_place(const Order& order) const {
+  std::string place = second_place(order);
+  const auto& frames = stack(order).frames;
+  if (frames.empty() || place != first_place(order)) return place;
+  std::vector<symbolize::Source> callers = frames[0].sources;
+  if (frames.size() > 1) {
+    callers.insert(callers.end(), frames[1].sources.begin(), frames[1].sources.end());
+  }
+  return with_caller(std::move(place), callers);
 }
 
 bool OrderPhrases::other_way_round(std::size_t order) const {

@@ -49,6 +49,9 @@ class OrderPhrases {
   bool nobody_is_stuck() const;
 
  private:
+  std::string first_place(const Order& order) const;
+  std::string second_place(const Order& order) const;
+
   const Phrases& say_;
   std::unordered_set<std::uint32_t> locks_;
   std::unordered_set<std::string> shared_names_;

@@ -15,9 +15,13 @@ constexpr std::uint64_t kPhaseEveryNs = 1'000'000'000;
 
 }  // namespace
 
-void KnownPaths::told(std::uint64_t path, ThreadNumber thread) {
-  by_thread_[thread].push_back(path);
+void KnownPaths::told(std::uint64_t path, ThreadNumber thread, bool lives) {
   ++paths_;
+  if (lives) {
+    by_thread_[thread].push_back(path);
+  } else {
+    of_ended_.push_back({path, thread});
+  }
 }
 
 void KnownPaths::heard(const LifeEvent& event) {

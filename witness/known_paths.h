@@ -26,7 +26,8 @@ class KnownPaths {
  public:
   explicit KnownPaths(Ledger& ledger) : ledger_(ledger) {}
 
-  void told(std::uint64_t path, ThreadNumber thread);
+  // `lives`: that the thread has ended will be heard.
+  void told(std::uint64_t path, ThreadNumber thread, bool lives);
   void heard(const LifeEvent& event);
   // At every turn. True: memory has become free.
   bool turn(std::uint64_t now_ns);

@@ -1,4 +1,6 @@
 // The lock order in a report: a circle that was found, or every order there is.
+#include <algorithm>
+
 #include "witness/order_watch.h"
 #include "witness/report_builder.h"
 
@@ -27,8 +29,10 @@ report::Order ReportBuilder::order_from(const OrderSight& sight, std::uint32_t h
     order.others.push_back(
         {lock(other.life.address, other.kind), other.shared, site_frame(other.site)});
   }
-  if (watch.lives(sight)) {
-    for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+  if (watch.lives(sight.thread, sight.tid)) {
+    // A graph has no threads of its own.
+    const std::size_t threads = std::min(snapshot_.threads.size(), report_.threads.size());
+    for (std::uint32_t i = 0; i < threads; ++i) {
       if (snapshot_.threads[i].tid == sight.tid) order.thread = i;
     }
   }

@@ -16,8 +16,6 @@ constexpr std::int64_t kShare = 25;
 constexpr std::int64_t kMostCreditNs = 200'000'000;
 // A deadlock must not be told late because there is much to hear.
 constexpr std::int64_t kMostATurnNs = 20'000'000;
-// The process waits for this one.
-constexpr std::int64_t kLastTurnNs = 500'000'000;
 // Without what walks stacks there is nothing to show; it may never come.
 constexpr std::uint64_t kPatienceNs = 300'000'000;
 constexpr std::size_t kLocksATurn = 4'096;
@@ -48,9 +46,9 @@ OrderWatch::OrderWatch(Ledger& ledger, Walkers& walkers, const OrderOptions& opt
       credit_ns_(kMostCreditNs),
       stacks_worth_shedding_(kFewStacks) {}
 
-bool OrderWatch::lives(const OrderSight& sight) const {
-  const ThreadSlot* const slot = ledger_.find_tid(sight.tid);
-  return slot != nullptr && slot->number.load(std::memory_order_relaxed) == sight.thread;
+bool OrderWatch::lives(ThreadNumber thread, std::uint32_t tid) const {
+  const ThreadSlot* const slot = ledger_.find_tid(tid);
+  return slot != nullptr && slot->number.load(std::memory_order_relaxed) == thread;
 }
 
 bool OrderWatch::ready(std::uint64_t now_ns) {
@@ -58,7 +56,7 @@ bool OrderWatch::ready(std::uint64_t now_ns) {
   return walkers_.unwinder.ready() || now_ns - first_ns_ > kPatienceNs;
 }
 
-std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns, bool last) {
+std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns) {
   const std::int64_t begin_ns = own_time_ns();
   const std::uint64_t passed = last_ns_ == 0 ? 0 : now_ns - last_ns_;
   last_ns_ = now_ns;
@@ -73,17 +71,51 @@ std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns, bool last) {
   std::vector<OrderCircle> circles;
   if (sights && !ready(now_ns)) return circles;
   if (sights || orders_.waiting() || orders_.graph().nodes() != 0) {
-    const std::int64_t allowance = last ? kLastTurnNs : std::min(credit_ns_, kMostATurnNs);
+    const std::int64_t allowance = std::min(credit_ns_, kMostATurnNs);
     // Numbers of stacks change here, and nowhere while a circle is on its way.
     if (allowance > 0) shed_stacks();
     if (sights && allowance > 0)
       hear_sights(monotonic_now() + static_cast<std::uint64_t>(allowance));
-    circles = orders_.take_circles(last ? Orders::kAll : settled);
+    circles = orders_.take_circles(settled);
     if (allowance > 0) forget_ended_locks();
   }
   give_memory_back(now_ns);
   credit_ns_ -= own_time_ns() - begin_ns;
   return circles;
+}
+
+// The process waits for this: stacks are walked where they are wanted, and that is hardly ever.
+std::vector<OrderCircle> OrderWatch::last_turn() {
+  hear_lives();
+  owners_.look();
+  std::vector<const RawSight*> heard;
+  SightQueue(ledger_).each_left([&](const RawSight& raw) {
+    if (std::optional<OrderSight> sight = understood(raw)) {
+      heard.push_back(&raw);
+      orders_.add(std::move(*sight));
+    }
+  });
+  std::vector<OrderCircle> circles = orders_.take_circles();
+  if (!circles.empty()) add_stacks(circles, heard);
+  return circles;
+}
+
+void OrderWatch::add_stacks(std::vector<OrderCircle>& circles,
+                            const std::vector<const RawSight*>& heard) {
+  for (unsigned ms = 0; !ready(monotonic_now()) && ms < kPatienceNs / 1'000'000; ++ms) {
+    const timespec step{0, 1'000'000};
+    nanosleep(&step, nullptr);
+  }
+  walkers_.space.refresh();
+  Stacks walker(ledger_, walkers_.space, walkers_.unwinder);
+  for (OrderCircle& circle : circles) {
+    for (OrderStep& step : circle.steps) {
+      const auto raw = std::find_if(heard.begin(), heard.end(), [&step](const RawSight* one) {
+        return one->moment == step.sight.moment;
+      });
+      if (raw != heard.end()) walk(**raw, step.sight, walker);
+    }
+  }
 }
 
 // What was lost was drawn since the turn before, and by now.
@@ -115,12 +147,25 @@ void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
   });
 }
 
-void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
+// Nothing: one of its locks may have been mistaken for another.
+std::optional<OrderSight> OrderWatch::understood(const RawSight& raw) {
   OrderSight sight = sight_of(raw);
-  if (!owners_.sure(sight)) {
-    ledger_.count(k_orders_in_frames);
-    return;
-  }
+  if (owners_.sure(sight)) return sight;
+  hear_lives();  // a thread that began a moment ago may have told of that since
+  if (owners_.sure(sight)) return sight;
+  ledger_.count(k_orders_in_frames);
+  return std::nullopt;
+}
+
+void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
+  std::optional<OrderSight> sight = understood(raw);
+  paths_.told(raw.path, raw.thread, lives(raw.thread, raw.tid));
+  if (!sight) return;
+  walk(raw, *sight, walker);
+  orders_.add(std::move(*sight));
+}
+
+void OrderWatch::walk(const RawSight& raw, OrderSight& sight, Stacks& walker) {
   const auto& r = raw.registers;
   const std::span<const std::uint8_t> bytes = impasse::stack_of(raw);
   const symbolize::Stack stack =
@@ -135,8 +180,6 @@ void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
   }
   sight.stack = stacks_.add(stack);
   if (sight.stack == 0) ledger_.count(k_order_stacks_dropped);
-  paths_.told(raw.path, sight.thread);
-  orders_.add(std::move(sight));
 }
 
 void OrderWatch::forget_ended_locks() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -24,8 +25,10 @@ class OrderWatch {
  public:
   OrderWatch(Ledger& ledger, Walkers& walkers, const OrderOptions& options);
 
-  // At every turn of the watchdog; the circles that are new. `last`: there will be no other turn.
-  std::vector<OrderCircle> turn(std::uint64_t now_ns, bool last);
+  // At every turn of the watchdog; the circles that are new.
+  std::vector<OrderCircle> turn(std::uint64_t now_ns);
+  // The process is about to end: all that is there to be heard.
+  std::vector<OrderCircle> last_turn();
   // More is to be heard than one turn allows.
   bool behind() const { return behind_; }
 
@@ -33,12 +36,15 @@ class OrderWatch {
   // Of the thread when it took the lock that was wanted.
   symbolize::Stack stack_of(const OrderSight& sight) const { return stacks_.stack(sight.stack); }
   // The thread is still there.
-  bool lives(const OrderSight& sight) const;
+  bool lives(ThreadNumber thread, std::uint32_t tid) const;
 
  private:
   void hear_lives();
   void hear_sights(std::uint64_t deadline_ns);
+  std::optional<OrderSight> understood(const RawSight& raw);
   void hear(const RawSight& raw, Stacks& walker);
+  void walk(const RawSight& raw, OrderSight& sight, Stacks& walker);
+  void add_stacks(std::vector<OrderCircle>& circles, const std::vector<const RawSight*>& heard);
   void forget_ended_locks();
   void shed_stacks();
   void give_memory_back(std::uint64_t now_ns);

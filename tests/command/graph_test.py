@@ -136,6 +136,14 @@ class Graph(CommandCase):
         for label in Picture(self, self.graph(process.pid)).arrows.values():
             self.assertRegex(label, r'\\nreading, took"$')
 
+    def test_by_threads_that_live(self):
+        process = self.start_case("main_against_thread")
+        report = self.graph_with(process, 2)
+        self.assertIn(process.pid, {order["tid"] for order in report["finding"]["orders"]})
+        labels = " ".join(Picture(self, self.graph(process.pid)).arrows.values())
+        self.assertIn(f'by thread {process.pid} \\"order_cases\\"', labels)
+        self.assertIn('\\"transfer\\"', labels)
+
     def test_no_orders_at_all(self):
         process = self.start_case("abba")
         report = self.graph_with(process, 2)

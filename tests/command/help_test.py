@@ -18,6 +18,11 @@ def declared_options():
     return rows
 
 
+def escaped(text):
+    """As a line of the manual: a dot at its beginning would be a command."""
+    return r"\&" + text if text.startswith(".") else text
+
+
 class Help(CommandCase):
     def shown(self, *arguments):
         result = self.impasse(*arguments)
@@ -28,13 +33,13 @@ class Help(CommandCase):
         text = self.shown("--help")
         self.assertEqual(text, self.shown("-h"))
         self.assertEqual(text, self.shown("help"))
-        for word in ("impasse run", "impasse dump", "--list-functions", "--version"):
+        for word in ("impasse run", "impasse dump", "impasse show", "impasse graph", "impasse baseline", "--list-functions", "--version"):
             self.assertIn(word, text)
         for name, default, values, _ in declared_options():
             self.assertIn(f"  --{name}={values}   (default: {default or 'empty'})\n", text)
 
     def test_help_fits_the_screen(self):
-        for arguments in (["--help"], ["help", "run"], ["help", "dump"]):
+        for arguments in (["--help"], *(["help", name] for name in ("run", "dump", "show", "graph", "baseline"))):
             for line in self.shown(*arguments).splitlines():
                 self.assertLessEqual(len(line), 80, line)
 
@@ -100,14 +105,14 @@ class Documents(CommandCase):
         described = re.findall(
             r"^\.It Fl -(\w+) Ns = Ns Ar (.*)\n(.*)\nDefault:(?: empty\.|\n\.Ql (.*) \.)$", manual, re.MULTILINE)
         expected = [
-            (name, values, help[0].upper() + help[1:] + ".", default.replace(".", r"\&.", 1) if default == "." else default)
+            (name, values, escaped(help[0].upper() + help[1:] + "."), default.replace(".", r"\&.", 1) if default == "." else default)
             for name, default, values, help in declared_options()
         ]
         self.assertEqual(described, expected)
 
     def test_the_manual_names_what_the_command_has(self):
         manual = (SOURCE / "docs/impasse.1").read_text()
-        for word in ("Cm run", "Cm dump", "Cm help", "Fl -json", "Fl -list-functions", "Fl -version", "Fl -help",
+        for word in ("Cm run", "Cm dump", "Cm show", "Cm graph", "Cm baseline", "Cm help", "Fl -json", "Fl -list-functions", "Fl -version", "Fl -help",
                      "Ev IMPASSE_OPTIONS", "Ev IMPASSE_LIBRARY", "Ev LD_PRELOAD"):
             self.assertIn(word, manual)
 

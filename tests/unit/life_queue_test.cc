@@ -36,13 +36,14 @@ TEST(LifeQueue, TakesNoMemoryBeforeTheFirst) {
 TEST(LifeQueue, KeepsTheOrderInWhichItWasTold) {
   TestLedger ledger;
   LifeQueue queue(*ledger);
-  queue.tell({LifeEvent::Kind::kBorn, 2, 1, 10, 0x7f00});
+  queue.tell({LifeEvent::Kind::kBorn, 2, 1, 10, 0x7f00, 0x7ffe'0010});
   queue.tell({LifeEvent::Kind::kEnded, 2, 0, 11, 0x7f00});
   queue.tell({LifeEvent::Kind::kJoined, 0, 1, 12, 0x7f00});
   std::vector<LifeEvent> events;
   queue.each([&](const LifeEvent& event) { events.push_back(event); });
   ASSERT_EQ(events.size(), 3U);
   EXPECT_EQ(events[0].kind, LifeEvent::Kind::kBorn);
+  EXPECT_EQ(events[0].stack_pointer, 0x7ffe'0010U);
   EXPECT_EQ(events[0].thread, 2U);
   EXPECT_EQ(events[0].other, 1U);
   EXPECT_EQ(events[0].moment, 10U);

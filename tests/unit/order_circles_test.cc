@@ -271,21 +271,6 @@ TEST_F(AllOrdersTest, PhasesAreToldWithDoubt) {
   EXPECT_EQ(found[0].doubt, OrderDoubt::kNone);
 }
 
-TEST(OrderPlaces, DoNotDependOnTheBeginning) {
-  std::vector<OrderStep> steps;
-  for (std::uint64_t i = 0; i < 4; ++i) {
-    const auto sight = sight_of(1, 1, {lock_of(i)}, lock_of((i + 1) % 4));
-    steps.push_back({life_of(i), life_of((i + 1) % 4), sight, 0, 1, 1, 0, 0});
-  }
-  const std::uint64_t places = places_of(steps);
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(places_of(steps), places);
-    std::rotate(steps.begin(), steps.begin() + 1, steps.end());
-  }
-  steps[0].sight.wanted.site++;
-  EXPECT_NE(places_of(steps), places);
-}
-
 // ---------------------------------------------------------------------------------------------
 // Against all circles that there are, one by one.
 
