@@ -193,7 +193,8 @@ def new_order_rows(measured: List[new_order.Row]) -> List[List[str]]:
     table = [["new order, first sight", "bare µs", "added µs", "min-max", "limit", "verdict"]]
     for row in measured:
         table.append(
-            [row.title, f"{row.bare.median:.2f}", f"{row.added.median:.2f}", f"{row.added.low:.2f}-{row.added.high:.2f}"]
+            [row.title, f"{row.bare.median:.2f}"]
+            + [f"{row.added.median:.2f}", f"{row.added.low:.2f}-{row.added.high:.2f}"]
             + [f"{row.limit:.0f}", verdict(row.added.median, row.limit)]
         )
     return table

@@ -29,7 +29,7 @@ struct Geometry {
   std::uint64_t sights;
   std::uint64_t lives;  // a power of two
 };
-inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,    4'096, std::uint64_t{256} << 20,
+inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,     4'096, std::uint64_t{256} << 20,
                                         64,     256,       16'384};
 // Where address space is short (ulimit -v).
 inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,  256, std::uint64_t{8} << 20,

@@ -94,8 +94,8 @@ struct alignas(kPage) ThreadSlot {
   std::atomic<std::uint64_t>
       name[kNameBytes / 8];  // text, 0-terminated; written by the setname call or the watchdog
   std::atomic<std::uint32_t> name_known;
-  std::atomic<std::uint32_t> number;      // a ThreadNumber; 0: not known. The creator writes these:
-  std::atomic<std::uint32_t> maker;       // the creator's ThreadNumber
+  std::atomic<std::uint32_t> number;  // a ThreadNumber; 0: not known. The creator writes these:
+  std::atomic<std::uint32_t> maker;   // the creator's ThreadNumber
   // How often this thread was made to tell its orders anew: see SeenSet. Others may add to it.
   std::atomic<std::uint32_t> order_phase;
   std::atomic<std::uint64_t> born;        // moment, drawn before the thread was made

@@ -137,7 +137,7 @@ class ThreadLives {
   std::vector<LifeEvent> early_;  // came before the birth that they belong to
   std::size_t births_until_room_ = 0;
   std::uint64_t newest_ = 0;  // of all moments so far
-  bool blind_ = false;  // threads that it does not know may yet be joined
+  bool blind_ = false;        // threads that it does not know may yet be joined
   mutable std::vector<Past> todo_;
   mutable std::uint64_t search_ = 0;
   Counts counts_;

@@ -90,7 +90,8 @@ std::string first_taken(const OrderPhrases& say, const Order& order) {
 }
 
 // " raft.cc:62" of a place that names a function too. Empty: it names no line.
-std::string line_of(const std::string& place) {
+std::string line_of(std::string place) {
+  place = place.substr(0, place.find(" ←"));
   const std::size_t space = place.rfind(' ');
   const bool has_line = space != std::string::npos && place.find(':', space) != std::string::npos &&
                         place.find('>', space) == std::string::npos;

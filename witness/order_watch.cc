@@ -17,7 +17,9 @@ constexpr std::int64_t kMostCreditNs = 200'000'000;
 // A deadlock must not be told late because there is much to hear.
 constexpr std::int64_t kMostATurnNs = 20'000'000;
 // Without what walks stacks there is nothing to show; it may never come.
-constexpr std::uint64_t kPatienceNs = 300'000'000;
+constexpr std::uint64_t kPatienceNs = 3'000'000'000;
+// ... and the end of a process is not kept waiting for it.
+constexpr unsigned kPatienceAtEndMs = 300;
 constexpr std::size_t kLocksATurn = 4'096;
 constexpr std::size_t kFewStacks = 16'384;  // nodes
 constexpr std::uint64_t kTrimEveryNs = 2'000'000'000;
@@ -102,7 +104,7 @@ std::vector<OrderCircle> OrderWatch::last_turn() {
 
 void OrderWatch::add_stacks(std::vector<OrderCircle>& circles,
                             const std::vector<const RawSight*>& heard) {
-  for (unsigned ms = 0; !ready(monotonic_now()) && ms < kPatienceNs / 1'000'000; ++ms) {
+  for (unsigned ms = 0; !ready(monotonic_now()) && ms < kPatienceAtEndMs; ++ms) {
     const timespec step{0, 1'000'000};
     nanosleep(&step, nullptr);
   }

@@ -10,15 +10,20 @@ constexpr unsigned kMostGenerations = 64;
 
 }  // namespace
 
-// What is not known any more is not sure: that costs a finding, not the truth.
+// What is not known any more is not sure: that costs a finding, not the truth. Those that live are
+// not forgotten for the sake of those that are gone.
 void StackOwners::hear(const LifeEvent& event) {
+  if (event.kind == LifeEvent::Kind::kEnded) {
+    if (const auto gone = makings_.find(event.thread); gone != makings_.end()) {
+      gone->second.ended = true;
+    }
+  }
   if (event.kind != LifeEvent::Kind::kBorn) return;
   if (makings_.size() >= kMostMakings) {
-    std::erase_if(makings_, [&event](const auto& making) {
-      return making.first + kMostMakings / 2 < event.thread;
-    });
+    std::erase_if(makings_, [](const auto& making) { return making.second.ended; });
+    if (makings_.size() >= kMostMakings) makings_.clear();
   }
-  makings_[event.thread] = {event.other, event.stack_pointer};
+  makings_[event.thread] = {event.other, event.stack_pointer, false};
 }
 
 void StackOwners::look() {

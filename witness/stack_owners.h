@@ -42,6 +42,7 @@ class StackOwners {
   struct Making {
     ThreadNumber maker;
     std::uint64_t stack_pointer;  // of the maker then
+    bool ended;
   };
 
   ThreadNumber owner_of(std::uint64_t address) const;
