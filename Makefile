@@ -2,7 +2,7 @@
 BUILD := build
 JOBS := $(shell nproc)
 
-.PHONY: all build demo test bench format install clean
+.PHONY: all build demo test bench format install package package-check-debootstrap clean
 
 all: build
 
@@ -36,6 +36,17 @@ format:
 
 install: build
 	@cmake --install $(BUILD)
+
+# A .deb and a .tar.gz, in build-release/.
+package:
+	@.ci/packages package
+	@cmake --preset release >/dev/null
+	@cmake --build build-release --target package
+
+# The same packages in a Debian fresh from the mirror, at last under systemd; as root.
+package-check-debootstrap: package
+	@.ci/packages debian
+	@tests/packages/in_debian build-release
 
 clean:
 	@rm -rf $(BUILD)
