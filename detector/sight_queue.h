@@ -81,7 +81,9 @@ class SightQueue {
  private:
   // So many free records our own thread keeps ready: 16 of 256, a quarter of a mebibyte. More serve
   // in need, and keep what memory they had then.
-  std::uint64_t kept_ready() const { return ledger_.sight_capacity() / 16; }
+  std::uint64_t kept_ready() const {
+    return std::min<std::uint64_t>(ledger_.sight_capacity() / 4, 16);
+  }
   // Counted once until our own thread comes.
   void postpone() {
     std::atomic<std::uint64_t>& refused = ledger_.header().sights_refused;

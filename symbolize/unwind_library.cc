@@ -2,10 +2,13 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/syscall.h>
 
 #include <atomic>
 #include <cstdio>
 #include <iterator>
+
+#include "system/call_filter.h"
 
 namespace impasse::symbolize {
 namespace {
@@ -43,6 +46,12 @@ bool find(void* library, const char* name, Function& function) {
 }  // namespace
 
 bool load_unwind_library(UnwindLibrary& library, LoadTrouble& trouble) {
+  // libunwind asks it of the kernel while it is loaded.
+  if (!system::survives(SYS_mincore, 0, 0, 0)) {
+    snprintf(trouble.data(), trouble.size(),
+             "a filter of system calls forbids what loading %s does", kFile);
+    return false;
+  }
   // Never closed: a walk may be going on when the process ends.
   void* const handle = dlopen(kFile, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "system/call_filter.h"
+
 namespace impasse::system {
 namespace {
 
@@ -17,17 +19,6 @@ constexpr std::uint64_t kPage = 4096;
 
 bool forbidden(int error) {
   return error == EPERM || error == EACCES || error == ENOSYS;
-}
-
-// Whether a filter of system calls looks at what this thread does.
-bool filtered() {
-  const int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  char text[4096];
-  const ssize_t size = ::read(fd, text, sizeof text);
-  close(fd);
-  const std::string_view status(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-  return status.find("\nSeccomp:\t2") != std::string_view::npos;
 }
 
 }  // namespace

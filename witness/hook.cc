@@ -15,6 +15,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "system/call_filter.h"
 #include "system/memory.h"
 #include "system/proc_files.h"
 
@@ -147,13 +148,6 @@ void point_to(std::vector<std::string>& texts, std::vector<char*>& pointers) {
   pointers.push_back(nullptr);
 }
 
-bool filtered_by_seccomp() {
-  char text[4096];
-  std::size_t size = 0;
-  if (system::ProcFiles().read("status", text, sizeof text, size) != 0) return false;
-  return std::string_view(text, size).find("\nSeccomp:\t2") != std::string_view::npos;
-}
-
 }  // namespace
 
 struct Hook::Launch {
@@ -201,7 +195,7 @@ int Hook::trouble_of_last() {
 }
 
 std::string Hook::start(const std::vector<std::string>& arguments) {
-  if (filtered_by_seccomp()) return "a filter of system calls is on, and it might not be allowed";
+  if (system::filtered()) return "a filter of system calls is on, and it might not be allowed";
   if (stacks_ == nullptr) {
     void* const memory = mmap(nullptr, 2 * kStackBytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <ctime>
 #include <vector>
 
+#include "system/call_filter.h"
 #include "system/proc_files.h"
 
 namespace impasse::witness {
@@ -33,8 +35,26 @@ std::int64_t now_ms() {
   return std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
 }
 
+enum : int { kUnknown, kYes, kNo };
+constinit std::atomic<int> may_take_known{kUnknown};
+
+// Some services are ended for such a call. Asked once: a filter, once there, stays.
+bool may_take() {
+  int may = may_take_known.load(std::memory_order_relaxed);
+  if (may == kNo) return false;
+  // A filter may have come since.
+  if (may == kUnknown || system::filtered()) {
+    const bool yes = system::survives(SYS_pidfd_open, ~0UL, 0, 0) &&
+                     system::survives(SYS_pidfd_getfd, ~0UL, 0, 0);
+    may = yes ? kYes : kNo;
+    may_take_known.store(may, std::memory_order_relaxed);
+  }
+  return may == kYes;
+}
+
 // The descriptor 2 of a thread, here; negative: it has none.
 int taken_from(std::uint32_t tid, unsigned flags) {
+  if (!may_take()) return -1;
   const long thread = syscall(SYS_pidfd_open, tid, flags);
   if (thread < 0) return -1;
   const long fd = syscall(SYS_pidfd_getfd, thread, STDERR_FILENO, 0);

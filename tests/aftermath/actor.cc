@@ -40,6 +40,7 @@ constexpr Step kSteps[] = {
     {"ignore", 1, ignore_signal},
     {"environment", 1, change_environment_often},
     {"filter", 1, install_filter},
+    {"killing-filter", 0, install_killing_filter},
     {"fork", 1, fork_one},
     {"fork-stuck", 0, fork_stuck},
     {"vfork", 1, vfork_one},

@@ -41,6 +41,7 @@ void handle_signal(const char* number);  // counts them
 void ignore_signal(const char* number);
 void change_environment_often(const char* rounds);
 void install_filter(const char* error);    // process_vm_readv() fails with this
+void install_killing_filter(const char*);  // as services have one: calls that end the process
 void look_for_children(const char* path);  // until the file is there: nobody's child may be seen
 
 }  // namespace actor

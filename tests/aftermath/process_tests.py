@@ -63,6 +63,14 @@ class ProcessTest(AftermathCase):
             stack = report.threads[link["waiter"]]["stack"]
             self.assertTrue(stack["frames"], stack)
 
+    def test_filter_that_kills(self):
+        """What the program may not do we do not do either; stacks are missing, and why is said."""
+        run = self.play(f"killing-filter {STUCK}")
+        report = self.reported(run)[0]
+        for link in report.cycle:
+            stack = report.threads[link["waiter"]]["stack"]
+            self.assertIn("a filter of system calls forbids", stack["trouble"])
+
     def test_filter_and_hook(self):
         run = self.play(f"filter 1 {STUCK}", options="on_finding=TMP/hook log=TMP/log")
         self.reported(run)

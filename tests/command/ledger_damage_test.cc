@@ -39,7 +39,8 @@ TEST(DamagedLedger, OtherFilesAreNoLedgers) {
 TEST(DamagedLedger, AnotherVersionIsNamed) {
   LedgerImage image;
   image.header().version = 7;
-  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads 3)");
+  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads " +
+                                std::to_string(kLedgerVersion) + ")");
 }
 
 TEST(DamagedLedger, EveryTruncationIsASentence) {

@@ -29,6 +29,8 @@ import program_case
 from program_case import PROGRAM_PATH, SKIPPED, Case, CaseFailed, Run
 
 OPTIONS = "order=on wait=10s"
+# Without impasse, for what the load says when all is well.
+BARE_SECONDS = 3
 EXTRA_SECONDS = 90  # to start, to end, and for a machine that is busy elsewhere
 # Counts that are no gaps: what was not told at once is told a little later.
 LATER = {"order_sights_postponed"}
@@ -104,7 +106,7 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
     parser = argparse.ArgumentParser(description=f"{program}: a healthy program under load")
     parser.add_argument("--preload", required=True, help="path of libimpasse.so")
     parser.add_argument("--command", required=True, help="path of impasse")
-    parser.add_argument("--seconds", type=float, default=5, help="of load, in each of the two runs")
+    parser.add_argument("--seconds", type=float, default=5, help="of load under impasse; a few without it")
     parser.add_argument("--options", default="", help="of impasse, after those of every control")
     arguments = parser.parse_args()
     library = os.path.realpath(arguments.preload)
@@ -124,7 +126,7 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
         orders: dict[str, int] = {}
 
         def one_run(run: Run) -> None:
-            control = Control(run, arguments.seconds, command, arguments.options)
+            control = Control(run, arguments.seconds if run.preloaded else BARE_SECONDS, command, arguments.options)
             workload(control)
             orders.update(control.orders)
 

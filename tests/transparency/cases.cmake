@@ -15,11 +15,11 @@ transparency_cases(outcomes CASES
   mutex-plain mutex-shared mutex-robust mutex-robust-shared mutex-inherit mutex-inherit-robust
   mutex-protect mutex-protect-in-real-time mutex-handed-over mutex-depth-limit
   mutex-attributes-refused rwlock-against-another rwlock-handed-over
-  rwlock-behind-a-writer cond-timeouts cond-wakeups spin threads-created threads-joined
+  cond-timeouts cond-wakeups spin threads-created threads-joined
   threads-named c11-mutexes c11-conditions c11-threads other-process-holds other-process-dies)
 transparency_cases(outcomes FINDINGS CASES
   mutex-unlocked-by-another mutex-unlocked-while-free mutex-destroyed-while-held mutex-owner-died
-  mutex-owner-died-while-waited-for rwlock-alone rwlock-wrongly-unlocked cond-owner-died)
+  mutex-owner-died-while-waited-for rwlock-alone rwlock-behind-a-writer rwlock-wrongly-unlocked cond-owner-died)
 
 set(cancellation_sources
   cancellation/main.cc cancellation/points.cc cancellation/rules.cc cancellation/scene.cc)
