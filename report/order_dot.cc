@@ -187,9 +187,11 @@ std::string orders_dot(const Report& report) {
     const Order& order = orders[i];
     if (phrases.lock_at(order.from) == nullptr || phrases.lock_at(order.to) == nullptr) continue;
     const std::string tip = arrow_tip(say, order);
-    out += "  l" + std::to_string(order.from) + " -> l" + std::to_string(order.to) +
-           " [label=" + arrow_label(say, order) + ", tooltip=" + tip + ", labeltooltip=" + tip +
-           (on_circle[i] ? ", color=red, fontcolor=red" : "") + "];\n";
+    out += "  l" + std::to_string(order.from) + " -> l" + std::to_string(order.to);
+    out += " [label=" + arrow_label(say, order);
+    out += ", tooltip=" + tip;
+    out += ", labeltooltip=" + tip;
+    out += on_circle[i] ? ", color=red, fontcolor=red];\n" : "];\n";
   }
   return out + "}\n";
 }

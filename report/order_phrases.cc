@@ -35,7 +35,10 @@ std::string with_caller(std::string place, const std::vector<symbolize::Source>&
   for (const symbolize::Source& caller : callers) {
     if (caller.function.empty() || is_library_wrapper(caller.function, caller.file)) continue;
     const std::string name = short_function(caller.function, kLongestArguments);
-    if (!place.starts_with(name + " ")) return place + " ← " + name;
+    if (place.starts_with(name + " ")) continue;
+    place += " ← ";
+    place += name;
+    break;
   }
   return place;
 }

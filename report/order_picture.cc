@@ -17,7 +17,7 @@ constexpr std::size_t kListedLocks = 24;  // and of a very large one so many
 std::string corner(const OrderPhrases& say, std::size_t order) {
   const auto& orders = say.orders();
   const Order& before = orders[(order + orders.size() - 1) % orders.size()];
-  const std::string lock = bold(say.lock(orders[order].from));
+  std::string lock = bold(say.lock(orders[order].from));
   if (before.to == orders[order].from) return lock;
   return bold(say.lock(before.to)) + " and " + lock +
          (say.doubt() == OrderDoubt::kClass ? ", of one kind" : "");

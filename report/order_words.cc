@@ -218,7 +218,10 @@ std::string order_line(const Phrases& phrases, std::size_t most) {
     const bool last = i + 1 == orders.size();
     const std::string rest = " … in a circle of " + with_commas(orders.size());
     const std::size_t after = end.size() + (last ? 0 : rest.size());
-    if (i > 0 && text.size() + part.size() + after > most) return text + rest + end;
+    if (i > 0 && text.size() + part.size() + after > most) {
+      text += rest;
+      break;
+    }
     text += part;
   }
   return text + end;
