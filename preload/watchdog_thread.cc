@@ -203,10 +203,12 @@ void wait_for_loading() {
   syscall(SYS_futex, &loaded, FUTEX_WAIT_PRIVATE, 0, &patience, nullptr, 0);
 }
 
+// Not by the futex of calls: one that comes meanwhile would end the waiting.
 witness::Walkers& walkers_of_side_thread() {
   for (unsigned ms = 0; ms < 1'000; ++ms) {
     if (witness::Walkers* const made = walkers.load(std::memory_order_acquire)) return *made;
-    sleep_or_be_called(1'000'000);
+    const timespec step{0, 1'000'000};
+    nanosleep(&step, nullptr);
   }
   return *new witness::Walkers;  // there is no side thread
 }
@@ -226,11 +228,11 @@ void finish(witness::Witness& witness, witness::OrderWatch* orders, Aftermath& a
 }
 
 // Like the witness never torn down.
-witness::OrderWatch* new_order_watch(Ledger& ledger) {
+witness::OrderWatch* new_order_watch(Ledger& ledger, witness::Walkers& walking) {
   OrderOptions options;
   options.all = the_options.order == OrderWish::kAll;
   options.classes = the_options.order_classes;
-  return new witness::OrderWatch(ledger, walkers_of_side_thread(), options);
+  return new witness::OrderWatch(ledger, walking, options);
 }
 
 void* run_watchdog(void* argument) {
@@ -239,12 +241,12 @@ void* run_watchdog(void* argument) {
   Ledger& ledger = *static_cast<Ledger*>(argument);
   Aftermath aftermath(the_options);
   // Never torn down: the side thread may still be at work for it when this thread ends.
-  auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walkers_of_side_thread(),
-                                        side, aftermath);
+  witness::Walkers& walking = walkers_of_side_thread();
+  auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walking, side, aftermath);
   const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns, probe_sleep};
   Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
   witness::OrderWatch* const orders =
-      the_options.order == OrderWish::kOff ? nullptr : new_order_watch(ledger);
+      the_options.order == OrderWish::kOff ? nullptr : new_order_watch(ledger, walking);
   Resident resident;
   std::uint64_t intended = 0;
   std::uint64_t ending_since = 0;
