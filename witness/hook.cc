@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 #include "system/call_filter.h"
@@ -125,12 +126,11 @@ bool read_text(const system::Memory& memory, const char* from, std::string& text
 }
 
 // The program's threads may change it meanwhile, and free what it was in.
-std::vector<std::string> environment_without_us() {
+std::vector<std::string> variables_now(char** all) {
   constexpr std::size_t kMost = 10'000;
   const system::Memory memory;
   std::vector<std::string> variables;
   std::string text;
-  char** const all = environ;
   for (std::size_t i = 0; all != nullptr && i < kMost; ++i) {
     const char* one = nullptr;
     if (!memory.read_all(reinterpret_cast<std::uint64_t>(all + i), &one, sizeof one)) break;
@@ -140,6 +140,22 @@ std::vector<std::string> environment_without_us() {
     variables.push_back(text);
   }
   return variables;
+}
+
+// The program may move its table while it is read: what was read twice alike was there.
+std::vector<std::string> environment_without_us() {
+  constexpr unsigned kMostTries = 50;
+  std::vector<std::string> before;
+  for (unsigned i = 0; i < kMostTries; ++i) {
+    char** const all = std::atomic_ref(environ).load(std::memory_order_acquire);
+    std::vector<std::string> now = variables_now(all);
+    const bool stayed = std::atomic_ref(environ).load(std::memory_order_acquire) == all;
+    if (stayed && i != 0 && now == before) return now;
+    before = stayed ? std::move(now) : std::vector<std::string>();
+    const timespec step{0, 200'000};
+    nanosleep(&step, nullptr);
+  }
+  return variables_now(environ);
 }
 
 void point_to(std::vector<std::string>& texts, std::vector<char*>& pointers) {
