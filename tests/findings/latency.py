@@ -20,7 +20,7 @@ def first_json(run):
 
 
 def milliseconds_of_one_run(tools):
-    run = SampleRun(tools, "abba --stamp", options="order=off")
+    run = SampleRun(tools, "abba --stamp", options="order=on")
     try:
         run.wait_until_it_says("stuck:")
         # The first version of it: it is written again when names have been looked up.
