@@ -24,6 +24,8 @@ from order_run import OrderRun
 from sample_run import Tools, until
 from stage import all_tests, compare_registered
 
+ELSEWHERE = 3  # exit status of a case whose memory did not come back
+TRIES_FOR_AN_ADDRESS = 5
 PROMPTLY_SECONDS = 2.0  # a tenth of it, on a machine with nothing else to do
 LISTEN_SECONDS = 1.0  # a detector that says nothing until then has nothing to say
 
@@ -55,10 +57,15 @@ class OrderFindings(FindingsCase):
         self.assertEqual(run.curtain(30), 0, "what is doubtful is no failure")
 
     def is_silent(self, name):
-        run = self.run_case(name, "on")
-        time.sleep(LISTEN_SECONDS)
-        self.assertIsNone(run.process.poll(), run.complaints())
-        self.assertEqual(run.curtain(30), 0, run.complaints())
+        # Memory that is to be used again may have gone to somebody else meanwhile.
+        for _ in range(TRIES_FOR_AN_ADDRESS):
+            run = self.run_case(name, "on")
+            time.sleep(LISTEN_SECONDS)
+            self.assertIsNone(run.process.poll(), run.complaints())
+            status = run.curtain(30)
+            if status != ELSEWHERE:
+                break
+        self.assertEqual(status, 0, run.complaints())
         self.assertEqual(run.report_files(), [], run.complaints())
         self.assertEqual(run.complaints(), "")
 
