@@ -3,14 +3,12 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +22,7 @@
 #include "interpose/real.h"
 #include "interpose/session.h"
 #include "preload/aftermath.h"
+#include "preload/dump_signal.h"
 #include "preload/lock_probe.h"
 #include "preload/resident.h"
 #include "symbolize/arena.h"
@@ -51,7 +50,6 @@ constinit std::atomic<std::uint32_t> called{call::kNone};
 // A report is being made, its names are looked up, or a program is about to be run after it.
 constinit std::atomic<bool> busy{false};
 constinit std::atomic<std::uint32_t> ending_status{0};  // 0: the process is not about to end
-constinit std::atomic<bool> dump_wanted{false};
 constinit witness::SideThread side;
 constinit std::atomic<witness::Walkers*> walkers{nullptr};
 constinit std::atomic<std::uint32_t> loaded{0};
@@ -150,10 +148,6 @@ bool answer_requests(Ledger& ledger, witness::Witness& witness, const witness::O
   }
   header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_release);
   return true;
-}
-
-void dump_by_signal(witness::Witness& witness) {
-  if (dump_wanted.exchange(false, std::memory_order_acq_rel)) witness.write_dump();
 }
 
 void turn_to_orders(witness::OrderWatch* orders, witness::Witness& witness, bool last) {
@@ -259,7 +253,7 @@ void* run_watchdog(void* argument) {
     witness.tend(monotonic_ns());
     aftermath.act(witness, monotonic_ns());
     const bool answered = answer_requests(ledger, witness, orders);
-    dump_by_signal(witness);
+    if (dump_was_asked_for()) witness.write_dump();
     const bool at_work = witness.naming() || aftermath.busy();
     busy.store(at_work, std::memory_order_release);
     if (last) answer_last_order_call();
@@ -326,40 +320,6 @@ bool something_counts() {
          outcome.open.load(std::memory_order_acquire) != 0;
 }
 
-void want_dump(int) {
-  dump_wanted.store(true, std::memory_order_release);
-}
-
-struct SignalName {
-  const char* name;
-  int number;
-};
-constexpr SignalName kDumpSignals[] = {{"QUIT", SIGQUIT},   {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-                                       {"HUP", SIGHUP},     {"URG", SIGURG},   {"PWR", SIGPWR},
-                                       {"WINCH", SIGWINCH}, {"IO", SIGIO}};
-
-// 0: none that could be used. What tells of a crash, a child or a stop is not for a request.
-int signal_number(std::string_view text) {
-  if (text.starts_with("SIG")) text.remove_prefix(3);
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_number = error == std::errc() && end == text.data() + text.size();
-  for (const SignalName& known : kDumpSignals) {
-    if (text == known.name || (is_number && number == known.number)) return known.number;
-  }
-  return is_number && number >= SIGRTMIN && number <= SIGRTMAX ? number : 0;
-}
-
-// The program's own handler, should it install one, takes the signal over.
-bool listen_for_dump_signal() {
-  if (the_options.dump_signal.is("off")) return true;
-  const int number = signal_number(the_options.dump_signal.view());
-  struct sigaction action {};
-  action.sa_handler = want_dump;
-  action.sa_flags = SA_RESTART | SA_ONSTACK;
-  return number != 0 && sigaction(number, &action, nullptr) == 0;
-}
-
 }  // namespace
 
 void set_up_watchdog(const Options& options, const char* text, Complaints& complaints) {
@@ -374,7 +334,7 @@ void set_up_watchdog(const Options& options, const char* text, Complaints& compl
   if (temporary != nullptr) {
     std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
   }
-  if (!listen_for_dump_signal()) {
+  if (!listen_for_dump_signal(the_options.dump_signal)) {
     complaints.add({"wrong value '", options.dump_signal.view(),
                     "' for option 'dump_signal'; expected QUIT, USR1, USR2, HUP, URG, PWR, WINCH, "
                     "IO or the number of one of them or of a real-time signal; using 'off'"});
@@ -412,7 +372,7 @@ void forget_watchdog() {
   outcome.has_last_words.store(false, std::memory_order_relaxed);
   busy.store(false, std::memory_order_relaxed);
   ending_status.store(0, std::memory_order_relaxed);
-  dump_wanted.store(false, std::memory_order_relaxed);
+  dump_was_asked_for();  // by a signal of the parent's
   watchdog_thread.running.store(false, std::memory_order_relaxed);
   side_thread.running.store(false, std::memory_order_relaxed);
   side.forget();

@@ -68,7 +68,6 @@ std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns) {
   hear_lives();
   settled_ = settled;
   if (paths_.turn(now_ns)) to_trim_ = true;
-  behind_ = false;
   const bool sights = SightQueue(ledger_).any();
   std::vector<OrderCircle> circles;
   if (sights && !ready(now_ns)) return circles;
@@ -140,10 +139,7 @@ void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
   Stacks walker(ledger_, walkers_.space, walkers_.unwinder);
   SightQueue queue(ledger_);
   next_record_ = queue.each_while(next_record_, [&](const RawSight& raw) {
-    if (monotonic_now() >= deadline_ns) {
-      behind_ = true;
-      return false;
-    }
+    if (monotonic_now() >= deadline_ns) return false;
     hear(raw, walker);
     return true;
   });

@@ -29,8 +29,6 @@ class OrderWatch {
   std::vector<OrderCircle> turn(std::uint64_t now_ns);
   // The process is about to end: all that is there to be heard.
   std::vector<OrderCircle> last_turn();
-  // More is to be heard than one turn allows.
-  bool behind() const { return behind_; }
 
   const Orders& orders() const { return orders_; }
   // Of the thread when it took the lock that was wanted.
@@ -68,7 +66,6 @@ class OrderWatch {
   std::uint64_t compactions_ = 0;      // of the graph, when memory was last given back
   std::uint64_t trimmed_ns_ = 0;
   bool to_trim_ = false;
-  bool behind_ = false;
 };
 
 }  // namespace impasse::witness
