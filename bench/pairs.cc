@@ -1,6 +1,7 @@
-// pairs CASE ROUNDS: does a lock and its unlock again and again, for a tool that counts the
-// instructions of the function `counted`. The program has a second, idle thread, as programs that a
-// detector watches have. pairs --list: one line for each case: its name and the pairs of a round.
+// pairs CASE ROUNDS: does a lock and its unlock (or a signal) again and again, for a tool that
+// counts the instructions of the function `counted`. The program has a second, idle thread, as
+// programs that a detector watches have. pairs --list: one line for each case: its name and the
+// pairs of a round.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@ namespace {
 pthread_mutex_t mutexes[8];
 pthread_mutex_t recursive_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 
 template <int Depth>
 void nested() {
@@ -39,6 +41,10 @@ void write_lock() {
   pthread_rwlock_unlock(&rwlock);
 }
 
+void signal_alone() {
+  pthread_cond_signal(&condition);
+}
+
 // One function with one name whatever the case, and the round inside it.
 template <void (*Round)()>
 [[gnu::noinline]] void counted(long rounds) {
@@ -55,7 +61,7 @@ constexpr Case kCases[] = {
     {"mutex", 1, counted<nested<1>>},         {"nested_2", 2, counted<nested<2>>},
     {"nested_8", 8, counted<nested<8>>},      {"recursive", 8, counted<recursive>},
     {"trylock", 1, counted<trylock>},         {"rwlock_read", 1, counted<read_lock>},
-    {"rwlock_write", 1, counted<write_lock>},
+    {"rwlock_write", 1, counted<write_lock>}, {"signal", 1, counted<signal_alone>},
 };
 
 }  // namespace

@@ -26,8 +26,8 @@ std::string general_help() {
       "and what is that one doing right now?\n"
       "\n"
       "usage: impasse run [--KEY=VALUE ...] -- PROGRAM [ARGUMENT ...]\n"
-      "         starts a program under impasse, which reports deadlocks, long waits\n"
-      "         and broken rules of locks\n"
+      "         starts a program under impasse, which reports deadlocks, orders of locks\n"
+      "         that can lead to one, long waits and broken rules of locks\n"
       "       impasse dump [--json] [--facts] PID|FILE\n"
       "         asks a process that runs under impasse for a report of all its threads,\n"
       "         or shows what the ledger of a dead one says\n"
@@ -37,7 +37,10 @@ std::string general_help() {
       "         makes a list of known findings from reports, for the option baseline\n"
       "       impasse graph [--dot|--json] PID|FILE\n"
       "         prints the orders in which a process was seen taking its locks\n"
-      "       impasse help [run|dump|show|baseline|graph]\n"
+      "       impasse stats [--by=ORDER] [--top=N] [--json] PID|FILE\n"
+      "         prints how often each lock was taken, waited for and held, and how long,\n"
+      "         of a process that was started with --stats=on\n"
+      "       impasse help [run|dump|show|baseline|graph|stats]\n"
       "       impasse --list-functions\n"
       "         the functions of the program that impasse answers\n"
       "       impasse --version\n"
@@ -143,10 +146,32 @@ std::string baseline_help() {
          "error that says why; then there is no list.\n";
 }
 
+std::string stats_help() {
+  return "usage: impasse stats [--by=ORDER] [--top=N] [--json] [--debug-dir=DIR]... PID|FILE\n"
+         "\n"
+         "Prints the numbers of a process that was started with stats=on: for each call\n"
+         "site and each lock how often it was taken, how often that had to wait, and how\n"
+         "long it was waited for and held: half of the times, nine of ten and 99 of 100\n"
+         "were no longer than p50, p90 and p99. A live process is neither stopped nor\n"
+         "asked. FILE is a ledger; one that a killed process left behind is found by its\n"
+         "PID, too. A file with a number for a name is written ./NUMBER.\n"
+         "\n"
+         "  --by=ORDER       what comes first: wait (the most time waited; the default),\n"
+         "                   hold (the most time held) or count (taken most often)\n"
+         "  --top=N          so many rows of each table; 20, if not given\n"
+         "  --json           for programs: \"schema\": \"impasse-stats/1\"\n"
+         "  --debug-dir=DIR  a directory with debug files, to look names up in; may be\n"
+         "                   given several times\n"
+         "\n"
+         "Exit status: 0; 2 when there are no numbers to print, after a sentence on\n"
+         "standard error that says why.\n";
+}
+
 std::string help_about(std::string_view subcommand) {
   if (subcommand == "run") return run_help();
   if (subcommand == "dump") return dump_help();
   if (subcommand == "show") return show_help();
+  if (subcommand == "stats") return stats_help();
   if (subcommand == "baseline") return baseline_help();
   if (subcommand == "graph") return graph_help();
   return "";

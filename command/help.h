@@ -12,6 +12,7 @@ std::string dump_help();
 std::string show_help();
 std::string baseline_help();
 std::string graph_help();
+std::string stats_help();
 // The help of a subcommand by name; empty: there is no such one.
 std::string help_about(std::string_view subcommand);
 // The README's table of options.

@@ -10,12 +10,14 @@
 #include "command/output.h"
 #include "command/run.h"
 #include "command/show.h"
+#include "command/stats.h"
 #include "options/nearest_name.h"
 
 namespace impasse::command {
 namespace {
 
-constexpr std::string_view kSubcommands[] = {"run", "dump", "show", "baseline", "graph", "help"};
+constexpr std::string_view kSubcommands[] = {"run",   "dump",  "show", "baseline",
+                                             "graph", "stats", "help"};
 
 int unknown(std::string_view word) {
   const std::string_view nearest = nearest_name(word, kSubcommands);
@@ -41,6 +43,7 @@ int dispatch(char** arguments) {
   if (word == "show") return show(arguments);
   if (word == "baseline") return baseline(arguments);
   if (word == "graph") return graph(arguments);
+  if (word == "stats") return stats(arguments);
   if (word == "help") return help(arguments);
   if (word == "--help" || word == "-h") return print(general_help());
   if (word == "--version") return print("impasse " IMPASSE_VERSION "\n");

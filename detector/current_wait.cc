@@ -13,6 +13,12 @@ WaitKind kind_of(const HoldFact& intent) {
       return intent.shared ? WaitKind::kRead : WaitKind::kWrite;
     case LockKind::kSpin:
       return WaitKind::kSpin;
+    case LockKind::kOnce:
+      return WaitKind::kOnce;
+    case LockKind::kCondition:
+    case LockKind::kSemaphore:
+    case LockKind::kBarrier:
+      break;  // nobody holds these
   }
   return WaitKind::kNone;
 }
@@ -41,6 +47,7 @@ CurrentWait from_record(const WaitFact& record) {
   wait.object = record.object;
   wait.partner = record.partner;
   wait.site = record.site;
+  wait.place = record.place;
   wait.since_ns = record.since_ns;
   wait.timed = record.timed;
   wait.mark = record.sequence;

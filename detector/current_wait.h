@@ -16,6 +16,7 @@ struct CurrentWait {
   std::uint64_t object = 0;
   std::uint64_t partner = 0;
   std::uint64_t site = 0;
+  std::uint64_t place = 0;     // a wait_place(); 0: not known
   std::uint64_t since_ns = 0;  // 0: known to the watchdog's clock only
   std::uint64_t tick = 0;
   bool timed = false;
@@ -26,8 +27,10 @@ struct CurrentWait {
 
   bool for_lock() const {
     return kind == WaitKind::kMutex || kind == WaitKind::kRead || kind == WaitKind::kWrite ||
-           kind == WaitKind::kSpin;
+           kind == WaitKind::kSpin || kind == WaitKind::kOnce;
   }
+  // For what others have to give, whoever they may be.
+  bool for_signal() const { return kind == WaitKind::kCondition || kind == WaitKind::kSemaphore; }
 };
 
 // An intent that is younger than `least_ticks` is a lock being taken, not waited for.

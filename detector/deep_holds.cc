@@ -114,6 +114,23 @@ DeepHold* find(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t lock)
   return nullptr;
 }
 
+std::uint64_t hash_of_all(const ThreadSlot& slot, const Ledger& ledger, std::uint64_t except) {
+  const std::span<const DeepHold> all = places(slot, ledger);
+  std::uint64_t sum = 0;
+  if (all.size() > kHashedPlaces) return sum;
+  for (const DeepHold& hold : all) {
+    const std::uint64_t lock = hold.lock.load(std::memory_order_relaxed);
+    if (lock <= kRemoved || lock == except) continue;
+    const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
+    // Not linear: of an array's locks many have the same sum.
+    std::uint64_t hash =
+        extend_path(0, lock_key(lock, static_cast<std::uint8_t>(site >> kTraitShift)));
+    hash = (hash ^ hash >> 32) * 0xbf58'476d'1ce4'e5b9;
+    sum += hash ^ hash >> 29;
+  }
+  return sum;
+}
+
 void set_phase(DeepHold& hold, std::uint8_t phase) {
   const std::uint64_t site = hold.site.load(std::memory_order_relaxed);
   hold.site.store(

@@ -7,13 +7,15 @@
 namespace impasse {
 
 enum class FindingKind : std::uint8_t {
-  kDump,          // nothing was found: somebody asked
-  kDeadlock,      // threads wait for each other in a circle
-  kSelfDeadlock,  // a thread waits for what it holds itself
-  kOrphanedLock,  // the holder of a lock that is waited for is gone
-  kLongWait,      // a wait for a lock past the threshold
-  kMisuse,        // a rule of the lock was broken
-  kLockOrder,     // locks are taken in contradicting orders: a deadlock that has not happened yet
+  kDump,            // nothing was found: somebody asked
+  kDeadlock,        // threads wait for each other in a circle
+  kSelfDeadlock,    // a thread waits for what it holds itself
+  kOrphanedLock,    // the holder of a lock that is waited for is gone
+  kLongWait,        // a wait for a lock past the threshold
+  kMisuse,          // a rule of the lock was broken
+  kLockOrder,       // locks are taken in contradicting orders: a deadlock that has not happened yet
+  kStuckCondition,  // who could signal a condition is stuck itself, every one of them
+  kAllAsleep,       // every thread of the process waits for another one of it
 };
 
 // As reports and scripts call it.
@@ -33,6 +35,10 @@ constexpr const char* finding_word(FindingKind kind) {
       return "misuse";
     case FindingKind::kLockOrder:
       return "lock_order";
+    case FindingKind::kStuckCondition:
+      return "stuck_condition";
+    case FindingKind::kAllAsleep:
+      return "all_asleep";
   }
   return "";
 }
@@ -75,6 +81,7 @@ enum class LinkReason : std::uint8_t {
   kWaitingWriter,  // the blocker waits to write, and the lock's kind lets no new reader pass it
   kJoin,           // the blocker is to end
   kGone,           // the blocker held the lock and is gone
+  kSignaller,      // the blocker used to signal the condition, or to post the semaphore
 };
 
 }  // namespace impasse

@@ -15,18 +15,47 @@ constexpr std::uint64_t kSuspiciousNs = 300'000'000;
 constexpr std::uint64_t kSecondTelling = 5;
 constexpr std::uint64_t kThirdTelling = 30;
 
-// Whether any wait is part of both: it went on all the time.
+constexpr std::size_t kMostAsked = 2'048;
+
+bool earlier(const Mark& a, const Mark& b) {
+  return a.tid != b.tid ? a.tid < b.tid : a.value < b.value;
+}
+
+// Whether any wait is part of both: it went on all the time. Both are in order.
 bool in_common(const std::vector<Mark>& some, const std::vector<Mark>& others) {
-  return std::any_of(some.begin(), some.end(), [&others](const Mark& mark) {
-    return std::find(others.begin(), others.end(), mark) != others.end();
-  });
+  auto one = some.begin();
+  auto other = others.begin();
+  while (one != some.end() && other != others.end()) {
+    if (*one == *other) return true;
+    if (earlier(*one, *other)) {
+      ++one;
+    } else {
+      ++other;
+    }
+  }
+  return false;
+}
+
+// Whoever was stuck then is stuck still; others may have come to that.
+bool contains(const std::vector<Mark>& all, const std::vector<Mark>& some) {
+  return std::includes(all.begin(), all.end(), some.begin(), some.end(), earlier);
+}
+
+// The same trouble says more now.
+bool has_grown(FindingKind from, FindingKind to) {
+  return (from == FindingKind::kMisuse && to == FindingKind::kOrphanedLock) ||
+         (from == FindingKind::kStuckCondition && to == FindingKind::kAllAsleep);
 }
 
 bool same_trouble(const Verdict& verdict, std::uint32_t root_tid, const Finding& finding) {
   // A thread that ended with a lock in its hands was told; now somebody waits for it.
-  const bool grown =
-      verdict.kind == FindingKind::kOrphanedLock && finding.kind == FindingKind::kMisuse;
-  if (grown) return finding.root_lock == verdict.root_lock;
+  if (finding.kind == FindingKind::kMisuse && has_grown(finding.kind, verdict.kind)) {
+    return finding.root_lock == verdict.root_lock;
+  }
+  // All sleep, and then somebody new comes: the others are as stuck as they were.
+  if (is_of_group(finding.kind) && is_of_group(verdict.kind)) {
+    return in_common(verdict.marks, finding.marks);
+  }
   if (finding.kind != verdict.kind) return false;
   if (verdict.kind == FindingKind::kLongWait) {
     // Who waits for it may go from root to root as others come and go.
@@ -44,13 +73,13 @@ bool same_trouble(const Verdict& verdict, std::uint32_t root_tid, const Finding&
 void remember_waits(Finding& finding, const Verdict& verdict) {
   finding.marks = verdict.marks;
   finding.marks.insert(finding.marks.end(), verdict.along.begin(), verdict.along.end());
+  std::sort(finding.marks.begin(), finding.marks.end(), earlier);
 }
 
 // A circle may be met beginning with any of its threads.
 void put_in_order(Verdict& verdict) {
   for (auto* marks : {&verdict.marks, &verdict.held}) {
-    std::sort(marks->begin(), marks->end(),
-              [](const Mark& a, const Mark& b) { return a.tid < b.tid; });
+    std::sort(marks->begin(), marks->end(), earlier);
   }
 }
 
@@ -62,6 +91,9 @@ bool Findings::was_there(const Verdict& verdict) const {
     // In a queue that moves the one who has waited longest is always another.
     if (verdict.kind == FindingKind::kLongWait) {
       return before.root_lock == verdict.root_lock || before.marks == verdict.marks;
+    }
+    if (is_of_group(verdict.kind)) {
+      return contains(verdict.marks, before.marks) && contains(verdict.held, before.held);
     }
     return before.marks == verdict.marks && before.held == verdict.held &&
            (before.root_lock == verdict.root_lock || verdict.kind == FindingKind::kDeadlock);
@@ -121,15 +153,41 @@ void Findings::forget_one() {
   told_.erase(old == told_.end() ? told_.begin() : old);
 }
 
-std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep) {
+bool Findings::has_groups() const {
+  return std::any_of(now_.begin(), now_.end(),
+                     [](const Verdict& verdict) { return is_of_group(verdict.kind); });
+}
+
+bool Findings::too_many_alike(const Verdict& verdict) const {
+  const auto alike = std::count_if(told_.begin(), told_.end(), [&verdict](const Finding& f) {
+    return f.kind == verdict.kind && f.sites == verdict.sites;
+  });
+  return alike >= static_cast<std::ptrdiff_t>(kMostAlike);
+}
+
+// Whoever was signalled and had no processor since still looks as if it waited.
+bool Findings::asleep(Verdict& verdict, const Snapshot& snapshot, const WaitGraph& graph,
+                      SleepProbe sleep) {
+  if (!is_of_group(verdict.kind)) return true;
+  if (most_to_ask_ == 0) return false;
+  most_to_ask_ -= std::min(most_to_ask_, verdict.crowd.size());
+  const Asleep answer = ask_kernel(verdict, snapshot, graph, sleep);
+  if (answer == Asleep::kSome) verdict.certain = false;
+  return answer != Asleep::kNot;
+}
+
+std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep,
+                                    const ProcessView& process) {
   const WaitGraph graph(snapshot, probe, sleep);
   watch_hands(snapshot, graph);
   last_ = std::move(now_);
   now_ = judge(snapshot, graph, thresholds_);
+  if (thresholds_.conditions) judge_groups(snapshot, graph, probe, process, now_);
   judge_exits(snapshot, probe, now_);
   const std::uint64_t running_ns = snapshot.tick * snapshot.tick_ns;
 
   unconfirmed_ = false;
+  most_to_ask_ = kMostAsked;
   for (Finding& finding : told_) finding.lasts = std::exchange(finding.seen_now, false);
   std::vector<Telling> tellings;
   for (Verdict& verdict : now_) {
@@ -140,25 +198,28 @@ std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, S
     }
     const std::uint32_t root_tid = verdict.root == kNoOne ? 0 : snapshot.threads[verdict.root].tid;
     Finding* finding = remembered(verdict, root_tid);
-    if (finding == nullptr) {
-      const auto alike = std::count_if(told_.begin(), told_.end(), [&verdict](const Finding& f) {
-        return f.kind == verdict.kind && f.sites == verdict.sites;
-      });
-      if (alike >= static_cast<std::ptrdiff_t>(kMostAlike)) continue;
+    const bool is_new = finding == nullptr;
+    if (is_new && too_many_alike(verdict)) continue;
+    const bool to_tell =
+        is_new || has_grown(finding->kind, verdict.kind) || due(*finding, running_ns);
+    if (!to_tell || !asleep(verdict, snapshot, graph, sleep)) {
+      if (is_new) continue;
+      finding->seen_now = true;
+      if (verdict.kind == FindingKind::kLongWait || is_of_group(verdict.kind)) {
+        remember_waits(*finding, verdict);
+      }
+      continue;
+    }
+    if (is_new) {
       if (told_.size() >= kMostRemembered) forget_one();
       finding = &told_.emplace_back();
       finding->id = next_id_++;
-      finding->kind = verdict.kind;
-      finding->sites = verdict.sites;
       finding->found_ns = snapshot.now_ns;
       finding->running_told_ns = running_ns;
       finding->next_gap_ns = kSecondTelling * thresholds_.wait_ns;
-    } else if (finding->kind != verdict.kind || due(*finding, running_ns)) {
-      ++finding->updates;
+      finding->sites = verdict.sites;
     } else {
-      finding->seen_now = true;
-      if (verdict.kind == FindingKind::kLongWait) remember_waits(*finding, verdict);
-      continue;
+      ++finding->updates;
     }
     finding->seen_now = true;
     finding->kind = verdict.kind;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "detector/stuck_groups.h"
 #include "detector/verdicts.h"
 
 namespace impasse {
@@ -44,7 +45,9 @@ class Findings {
   explicit Findings(const Thresholds& thresholds) : thresholds_(thresholds) {}
 
   // One look. What is to be told now; valid until the next look.
-  std::vector<Telling> look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep = nullptr);
+  // `sleep` null: groups are not told, as nobody is there to confirm that they sleep.
+  std::vector<Telling> look(const Snapshot& snapshot, LockProbe probe, SleepProbe sleep = nullptr,
+                            const ProcessView& process = {});
   // Telling failed, or the facts had changed meanwhile: try again at the next look.
   void not_told(std::uint32_t finding);
 
@@ -52,6 +55,8 @@ class Findings {
   const std::vector<std::uint32_t>& suspects() const { return suspects_; }
   // Some verdict was reached for the first time: look again soon.
   bool wants_second_look() const { return unconfirmed_; }
+  // Some group was found to be stuck in the last look, whether it was told or not.
+  bool has_groups() const;
   std::uint64_t troubles() const { return next_id_ - 1; }
   const Thresholds& thresholds() const { return thresholds_; }
 
@@ -67,6 +72,8 @@ class Findings {
   bool was_there(const Verdict& verdict) const;
   Finding* remembered(const Verdict& verdict, std::uint32_t root_tid);
   bool due(Finding& finding, std::uint64_t running_ns) const;
+  bool too_many_alike(const Verdict& verdict) const;
+  bool asleep(Verdict& verdict, const Snapshot& snapshot, const WaitGraph& graph, SleepProbe sleep);
   void watch_hands(const Snapshot& snapshot, const WaitGraph& graph);
   void forget_one();
 
@@ -79,6 +86,7 @@ class Findings {
   std::uint64_t looks_ = 0;
   std::uint32_t next_id_ = 1;
   bool unconfirmed_ = false;
+  std::size_t most_to_ask_ = 0;  // threads that the kernel is still asked about in this look
 };
 
 }  // namespace impasse

@@ -1,5 +1,5 @@
-// How a ledger takes more of its memory into use: one thread at a time, and only memory that is
-// safe to write.
+// How a ledger takes more of its memory into use, and gives some back: one thread at a time, and
+// only memory that is safe to write.
 //
 // Promises: never blocks. A thread whose turn does not come soon (another one is stopped in its
 // turn, or it is this very thread, interrupted by the signal handler that asks) goes without, and
@@ -15,6 +15,9 @@ namespace impasse {
 // Makes memory safe to write: a file on a full file system would otherwise kill with SIGBUS. False:
 // it cannot be had.
 using Reserve = bool (*)(void* start, std::size_t bytes);
+// Gives whole pages back to the kernel. They may not even be read then before they were reserved
+// anew.
+using GiveBack = void (*)(void* start, std::size_t bytes);
 
 struct Growth {
   Reserve reserve = nullptr;

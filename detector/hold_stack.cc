@@ -6,7 +6,11 @@ namespace impasse {
 std::uint64_t HoldStack::path_with(std::uint64_t lock, std::uint8_t traits) {
   const std::uint64_t depth = depth_of(slot_.state.load(std::memory_order_relaxed));
   if (depth == 0) return lock_key(lock, traits);
-  const std::uint64_t below = slot_.holds[depth - 1].path.load(std::memory_order_relaxed);
+  std::uint64_t below = slot_.holds[depth - 1].path.load(std::memory_order_relaxed);
+  if (depth == kInlineHolds && ledger_ != nullptr) {
+    const std::uint64_t deeper = deep::hash_of_all(slot_, *ledger_);
+    if (deeper != 0) below = extend_path(below, deeper);
+  }
   return (traits & hold_trait::kAgain) != 0 ? below : extend_path(below, lock_key(lock, traits));
 }
 

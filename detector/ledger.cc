@@ -6,6 +6,7 @@
 
 #include "detector/clock.h"
 #include "detector/free_stack.h"
+#include "detector/stats_block.h"
 
 namespace impasse {
 namespace {
@@ -20,11 +21,20 @@ struct Plan {
 Plan plan(const Geometry& g) {
   const std::uint64_t places = LevelledSet::places(g.set_levels);
   const Region wanted[kRegions] = {
-      {0, kSlotStride, g.slots},          {0, sizeof(std::uint64_t), std::bit_ceil(2 * g.slots)},
-      {0, sizeof(LockRecord), g.locks},   {0, sizeof(std::uint64_t), places},
-      {0, sizeof(std::uint64_t), places}, {0, sizeof(Departure), g.departures},
-      {0, kPage, g.deep_bytes / kPage},   {0, sizeof(Incident), g.incidents},
-      {0, sizeof(RawSight), g.sights},    {0, sizeof(RawLife), g.lives},
+      {0, kSlotStride, g.slots},
+      {0, sizeof(std::uint64_t), std::bit_ceil(2 * g.slots)},
+      {0, sizeof(LockRecord), g.locks},
+      {0, sizeof(std::uint64_t), places},
+      {0, sizeof(std::uint64_t), places},
+      {0, sizeof(Departure), g.departures},
+      {0, kPage, g.deep_bytes / kPage},
+      {0, sizeof(Incident), g.incidents},
+      {0, sizeof(RawSight), g.sights},
+      {0, sizeof(RawLife), g.lives},
+      {0, sizeof(CallRecord), g.calls},
+      {0, sizeof(StatRow), g.stats},
+      {0, sizeof(std::uint32_t), 2 * g.stats},
+      {0, kPage, kStatMapPages},
   };
   Plan result{};
   std::uint64_t offset = kPage;  // the header's
@@ -105,7 +115,7 @@ ThreadSlot* Ledger::claim_slot() {
     const GrowthTurn turn(growth_);
     const std::uint64_t fresh = slots_used();
     if (!turn || fresh >= header_->region[kSlots].capacity ||
-        !growth_.reserve(&slot(fresh), sizeof(ThreadSlot))) {
+        !growth_.reserve(&slot(fresh), kSlotBytes)) {
       count(k_threads_without_slot);
       return nullptr;
     }
@@ -128,6 +138,7 @@ void Ledger::release_slot(ThreadSlot& slot) {
     zero(slot.deep);
     zero(slot.deep_size);
   }
+  release_stats(*this, slot);
   for (Hold& hold : slot.holds) zero(hold.lock);
   for (auto& letter : slot.mailbox) zero(letter);
   for (auto& word : slot.name) zero(word);
@@ -143,6 +154,11 @@ void Ledger::release_slot(ThreadSlot& slot) {
   zero(slot.stack_high);
   zero(slot.lowest_stack_lock);
   zero(slot.order_phase);
+  for (SignalRecord& signal : slot.signals) zero(signal.object);
+  if (slot.more_signals_ready.load(std::memory_order_relaxed) != 0) {
+    for (SignalRecord& signal : slot.more_signals) zero(signal.object);
+  }
+  zero(slot.signals_lost);
   if (slot.seen_dirty.load(std::memory_order_relaxed) != 0) {
     for (auto& order : slot.seen) zero(order);
     zero(slot.seen_dirty);

@@ -27,13 +27,15 @@ struct Geometry {
   std::uint64_t deep_bytes;
   std::uint64_t incidents;
   std::uint64_t sights;
-  std::uint64_t lives;  // a power of two
+  std::uint64_t lives;      // a power of two
+  std::uint64_t calls;      // likewise
+  std::uint64_t stats = 0;  // likewise
 };
-inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,     4'096, std::uint64_t{256} << 20,
-                                        64,     256,       16'384};
+inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,      4'096, std::uint64_t{256} << 20,
+                                        64,     256,       16'384, 4'096, 8'192};
 // Where address space is short (ulimit -v).
-inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,  256, std::uint64_t{8} << 20,
-                                         16,    32,     512};
+inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,   256, std::uint64_t{8} << 20,
+                                         16,    32,     512, 256, 512};
 
 struct ProcessFacts {
   std::uint32_t pid;
@@ -111,6 +113,10 @@ class Ledger {
     return *at<RawLife>(header_->region[kLives].offset + number * sizeof(RawLife));
   }
   std::uint64_t life_capacity() const { return header_->region[kLives].capacity; }
+  CallRecord& call(std::uint64_t number) const {
+    return *at<CallRecord>(header_->region[kCalls].offset + number * sizeof(CallRecord));
+  }
+  std::uint64_t call_capacity() const { return header_->region[kCalls].capacity; }
   const Growth& growth() const { return growth_; }
 
  private:

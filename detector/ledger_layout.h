@@ -21,22 +21,25 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "detector/stats_layout.h"
 #include "detector/words.h"
 
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 4;
+inline constexpr std::uint32_t kLedgerVersion = 5;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
 inline constexpr unsigned kMailbox = 128;  // more than a slot has places
 inline constexpr unsigned kNameBytes = 16;
+inline constexpr std::uint64_t kStatMapPages = 64;
 
 // Bits of ThreadSlot::state below the count of changes.
 inline constexpr std::uint64_t kDepthMask = 0x0fff;
 inline constexpr std::uint64_t kMailWaiting = 0x8000;  // another thread released a hold of this one
 inline constexpr std::uint64_t kRearranging = 0x4000;  // holds are being moved
+inline constexpr std::uint64_t kCounted = 0x2000;      // numbers are collected (stats=on)
 inline constexpr std::uint64_t kRefuseMask =
     0xffff;  // depth and marks: any value >= kInlineHolds refuses
 inline constexpr std::uint64_t kStateStep = 0x10000;  // one change
@@ -62,10 +65,26 @@ struct alignas(64) WaitRecord {
   std::atomic<std::uint64_t> since_ns;  // CLOCK_MONOTONIC
   std::atomic<std::uint64_t> tick;      // the watchdog's clock then
   std::atomic<std::uint64_t> outer;     // waits that this one interrupted (a signal handler's wait)
-  std::atomic<std::uint64_t> reserved;
+  std::atomic<std::uint64_t> place;     // of a wait to be signalled: a wait_place(); 0: not known
   std::atomic<std::uint64_t> registers[kSavedRegisters];
 };
 static_assert(sizeof(WaitRecord) == 128);
+
+// A thread signalled a condition, or posted a semaphore, from this place of the program; it alone
+// writes this.
+struct SignalRecord {
+  std::atomic<std::uint64_t> object;      // address; 0: nothing here; kNoteBeingWritten
+  std::atomic<std::uint64_t> site;        // program counter of the call | SignalKind << 48
+  std::atomic<std::uint32_t> record;      // number of the object's LockRecord
+  std::atomic<std::uint32_t> generation;  // of that record then; another one now: of an object
+                                          // that is no more
+  std::atomic<std::uint32_t> count;
+  std::atomic<std::uint32_t> tick;  // of the last time
+};
+static_assert(sizeof(SignalRecord) == 32);
+inline constexpr std::uint64_t kNoteBeingWritten = 1;
+inline constexpr unsigned kInlineSignals = 16;
+inline constexpr unsigned kMoreSignals = 128;
 
 struct alignas(kPage) ThreadSlot {
   // Line 0: what an uncontended lock touches.
@@ -107,12 +126,25 @@ struct alignas(kPage) ThreadSlot {
 
   alignas(64) Hold holds[kInlineHolds];
 
+  // Whom this thread woke: direct mapped by object and place; those that find their place taken
+  // stand in `more_signals`.
+  alignas(64) SignalRecord signals[kInlineSignals];
+  std::atomic<std::uint32_t> more_signals_ready;  // memory of `more_signals` was taken into use
+  std::atomic<std::uint32_t> signals_lost;  // some found no room: this thread may signal anything
+  // Offset of its StatBlock; 0: none. Its thread writes it, and whoever gives the slot back.
+  std::atomic<std::uint64_t> stats;
+
   // Orders that this thread has seen: hashes of (everything held, new lock), direct mapped.
   alignas(kPage) std::atomic<std::uint64_t> seen[kSeenOrders];
+
+  SignalRecord more_signals[kMoreSignals];
 };
-static_assert(sizeof(ThreadSlot) == 3 * kPage);
+static_assert(sizeof(ThreadSlot) == 4 * kPage);
 static_assert(offsetof(ThreadSlot, seen) == kPage);
-inline constexpr std::size_t kSlotStride = 4 * kPage;  // the fourth page is kept for what comes
+inline constexpr std::size_t kSlotStride = sizeof(ThreadSlot);
+// What is taken into use with a slot.
+inline constexpr std::size_t kSlotBytes = offsetof(ThreadSlot, more_signals);
+static_assert(kSlotBytes == 3 * kPage);
 
 // A lock that matters: it was contended, or taken while another lock was held.
 struct alignas(64) LockRecord {
@@ -123,9 +155,15 @@ struct alignas(64) LockRecord {
   std::atomic<std::uint64_t> contended;   // waits for it, all threads
   std::atomic<std::uint64_t> waited_ns;   // in those of them that lasted a tick or more, and ended
   std::atomic<std::uint64_t> last_holder;  // tid of the last thread that got it after such a wait
-  std::atomic<std::uint64_t> next_free;
-  std::atomic<std::uint64_t> reserved;
+  std::atomic<std::uint32_t> next_free;
+  // Of what is signalled: the ThreadNumber of who made those threads that signalled it and ended;
+  // 0: none did; kSeveralMakers.
+  std::atomic<std::uint32_t> gone_signallers_maker;
+  // Of what is signalled: the places whose untimed waits for it have ended well, by hash: a bit for
+  // each call site, and one for each wait_place().
+  std::atomic<std::uint64_t> woken_sites;
 };
+inline constexpr std::uint32_t kSeveralMakers = 0xffff'ffff;
 static_assert(sizeof(LockRecord) == 64);
 
 // Bits of LockRecord::traits beside the kind.
@@ -242,6 +280,23 @@ struct RawLife {
 };
 static_assert(sizeof(RawLife) == 64);
 
+// How often, and how long, a call that may block was made from one place of the program while a
+// lock was held. Shared by all threads.
+struct alignas(64) CallRecord {
+  std::atomic<std::uint64_t> lock;  // address; 0: several, for which there was no room
+  std::atomic<std::uint64_t> site;  // program counter of the call | a BlockingCall << 48; 0: free
+  std::atomic<std::uint64_t>
+      held_site;  // as Hold::site: where the lock had been taken, the last time
+  std::atomic<std::uint64_t> count;
+  std::atomic<std::uint64_t> sum_ns;
+  std::atomic<std::uint64_t> most_ns;
+  std::atomic<std::uint64_t> last_ns;  // CLOCK_MONOTONIC at the end of the last one
+  // Which of the lives at that address: number of its LockRecord + 1 << 32 | generation of that
+  // record; 0: the lock does not matter so far.
+  std::atomic<std::uint64_t> life;
+};
+static_assert(sizeof(CallRecord) == 64);
+
 enum Counter : unsigned {
 #define IMPASSE_COUNTER(name, text) k_##name,
 #include "detector/counters.def"
@@ -266,6 +321,10 @@ enum RegionName : unsigned {
   kIncidents,    // Incident
   kSights,       // RawSight
   kLives,        // RawLife; the capacity is a power of two
+  kCalls,        // CallRecord; the capacity is a power of two
+  kStatRows,     // StatRow
+  kStatIndex,    // u32 places by hash: row number + 1; the capacity is a power of two
+  kStatMaps,     // pages: the files that the process has mapped, as text
   kRegions
 };
 
@@ -311,6 +370,19 @@ struct LedgerHeader {
   std::atomic<std::uint64_t> sights_refused;          // some found no place since it last came
   alignas(64) std::atomic<std::uint64_t> lives_told;  // places given out for writing, ever
   std::atomic<std::uint64_t> lives_heard;             // read by our own thread, ever
+  std::atomic<std::uint64_t> calls_open;              // places whose memory was taken into use
+  // Numbers (stats=on): rows in use, and rows whose memory was taken into use.
+  alignas(64) std::atomic<std::uint64_t> stats_used;
+  std::atomic<std::uint64_t> stats_ready;
+  std::atomic<std::uint64_t> stats_moving;  // how often counts began to move from a block to rows
+  std::atomic<std::uint64_t> stats_moved;   // ... and were there
+  // Two readings of the processor's counter beside CLOCK_MONOTONIC, a first and a late one.
+  std::atomic<std::uint64_t> stats_first_cycles;
+  std::atomic<std::uint64_t> stats_first_ns;
+  std::atomic<std::uint64_t> stats_last_cycles;
+  std::atomic<std::uint64_t> stats_last_ns;
+  std::atomic<std::uint64_t> stats_maps_bytes;   // length of the text in kStatMaps
+  std::atomic<std::uint64_t> stats_maps_change;  // odd while it is written
   alignas(64) std::atomic<std::uint64_t> counters[64];
 
   // Written by our own thread, and by `impasse dump` from outside.

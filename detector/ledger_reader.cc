@@ -40,6 +40,8 @@ class Reader {
   bool check_regions();
   bool read_changing_header();
   bool read_threads();
+  bool read_signals();
+  bool still_holds(const SlotReader::RawSignal& signal, bool& holds);
   bool read_departures();
   bool read_locks();
   std::vector<std::uint64_t> locks_in_facts() const;
@@ -97,6 +99,7 @@ bool Reader::read_header() {
   snapshot_.tick_ns = word(page_, offsetof(LedgerHeader, tick_ns));
   if (snapshot_.tick_ns == 0 || snapshot_.tick_ns > 1'000'000'000)
     return fail("damaged: its clock has no sensible unit");
+  std::copy(std::begin(header_.region), std::end(header_.region), reading_.regions.begin());
   return check_regions();
 }
 
@@ -117,6 +120,10 @@ bool Reader::check_regions() {
       {"incidents", sizeof(Incident), kMostIncidents, false},
       {"sights of orders", sizeof(RawSight), kMostSights, false},
       {"lives of threads", sizeof(RawLife), kMostLives, true},
+      {"calls under locks", sizeof(CallRecord), kMostCalls, true},
+      {"numbers of locks", sizeof(StatRow), kMostStats, false},
+      {"the index of numbers", sizeof(std::uint32_t), 2 * kMostStats, false},
+      {"mapped files", kPage, kStatMapPages, false},
   };
   if (header_.total_bytes > kMostLedgerBytes)
     return fail("damaged: it claims to be larger than any ledger is");
@@ -182,6 +189,45 @@ bool Reader::read_threads() {
   return true;
 }
 
+// What is waited for and signalled, and by whom. Nobody waits for such: nothing is read.
+bool Reader::read_signals() {
+  std::vector<std::uint64_t> objects;
+  for (const ThreadFact& thread : snapshot_.threads) {
+    if (thread.wait &&
+        (thread.wait->kind == WaitKind::kCondition || thread.wait->kind == WaitKind::kSemaphore)) {
+      objects.push_back(thread.wait->object);
+    }
+  }
+  if (objects.empty()) return true;
+  std::sort(objects.begin(), objects.end());
+  objects.erase(std::unique(objects.begin(), objects.end()), objects.end());
+  SlotReader slots(source_, header_.region[kSlots], header_.region[kDeepHolds]);
+  std::vector<SlotReader::RawSignal> noted;
+  for (ThreadFact& thread : snapshot_.threads) {
+    if (!slots.read_signals(thread, objects, noted)) return fail_cut_off();
+    for (const SlotReader::RawSignal& signal : noted) {
+      bool holds = false;
+      if (!still_holds(signal, holds)) return false;
+      if (holds) thread.signals.push_back(signal.fact);
+    }
+  }
+  snapshot_.senseless += slots.senseless();
+  return true;
+}
+
+// Whether the object is in the life that it was in when it was signalled.
+bool Reader::still_holds(const SlotReader::RawSignal& signal, bool& holds) {
+  std::array<std::byte, sizeof(LockRecord)> life;
+  if (signal.record >= header_.region[kLocks].capacity) {
+    ++snapshot_.senseless;
+    return true;
+  }
+  if (!get(place(kLocks, signal.record), life)) return false;
+  holds = word(life, offsetof(LockRecord, address)) == signal.fact.object &&
+          half(life, offsetof(LockRecord, generation)) == signal.generation;
+  return true;
+}
+
 bool Reader::read_departures() {
   constexpr std::size_t kRecord = sizeof(Departure);
   std::array<std::byte, 64 * kRecord> first;
@@ -236,7 +282,8 @@ bool Reader::read_locks() {
   constexpr std::size_t kRecord = sizeof(LockRecord);
   constexpr std::size_t kAtOnce = 1024;
   const std::vector<std::uint64_t> wanted = locks_in_facts();
-  std::vector<bool> found(wanted.size());
+  constexpr auto kNone = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> found(wanted.size(), kNone);  // where they stand in the snapshot
   std::vector<LockFact> contended;
   const auto keep_most_contended = [&contended] {
     if (contended.size() <= kContendedLocksKept) return;
@@ -261,7 +308,7 @@ bool Reader::read_locks() {
       lock.generation = half(record, offsetof(LockRecord, generation));
       if (lock.address == 0 || (lock.generation & 1) == 0) continue;
       const std::uint32_t kind = half(record, offsetof(LockRecord, traits)) & lock_trait::kKindMask;
-      if (kind > static_cast<std::uint32_t>(LockKind::kSpin)) {
+      if (kind > static_cast<std::uint32_t>(kLastLockKind)) {
         ++snapshot_.senseless;
         continue;
       }
@@ -270,12 +317,18 @@ bool Reader::read_locks() {
       lock.contended = word(record, offsetof(LockRecord, contended));
       lock.waited_ns = word(record, offsetof(LockRecord, waited_ns));
       lock.last_holder = word(record, offsetof(LockRecord, last_holder));
+      lock.gone_signallers_maker = half(record, offsetof(LockRecord, gone_signallers_maker));
+      lock.woken_sites = word(record, offsetof(LockRecord, woken_sites));
       ++snapshot_.locks_known;
       const auto place = std::lower_bound(wanted.begin(), wanted.end(), lock.address);
       if (place != wanted.end() && *place == lock.address) {
-        const auto i = static_cast<std::size_t>(place - wanted.begin());
-        if (!found[i]) snapshot_.locks.push_back(lock);
-        found[i] = true;
+        std::size_t& known = found[static_cast<std::size_t>(place - wanted.begin())];
+        if (known == kNone) {
+          known = snapshot_.locks.size();
+          snapshot_.locks.push_back(lock);
+        } else {
+          add_life(snapshot_.locks[known], lock);
+        }
       } else if (lock.contended != 0) {
         contended.push_back(lock);
         if (contended.size() == kAtOnce) keep_most_contended();
@@ -291,8 +344,8 @@ bool Reader::read_locks() {
 
 LedgerReading Reader::take() {
   // The clock is read last as well: nothing in the snapshot is younger than it.
-  if (read_header() && read_changing_header() && read_threads() && read_departures() &&
-      (!parts_.locks || read_locks())) {
+  if (read_header() && read_changing_header() && read_threads() && read_signals() &&
+      read_departures() && (!parts_.locks || read_locks())) {
     read_changing_header();
   }
   if (!reading_.problem.empty()) reading_.snapshot = {};

@@ -6,10 +6,12 @@
 // stopped nor written to. May allocate.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "detector/ledger_layout.h"
 #include "detector/snapshot.h"
 
 namespace impasse {
@@ -33,6 +35,8 @@ inline constexpr std::uint64_t kMostDepartures = 1u << 17;
 inline constexpr std::uint64_t kMostIncidents = 1u << 12;
 inline constexpr std::uint64_t kMostSights = 1u << 12;
 inline constexpr std::uint64_t kMostLives = 1u << 16;
+inline constexpr std::uint64_t kMostCalls = 1u << 16;
+inline constexpr std::uint64_t kMostStats = 1u << 16;
 inline constexpr std::uint64_t kMostLedgerBytes = std::uint64_t{1} << 36;
 // More than a snapshot keeps; what is left out is counted in it.
 inline constexpr std::size_t kMostHoldsKept = 1u << 20;
@@ -45,6 +49,7 @@ inline constexpr unsigned kLooks = 6;
 struct LedgerReading {
   std::string problem;  // a sentence; empty: `snapshot` is what was read
   Snapshot snapshot;
+  std::array<Region, kRegions> regions{};  // where its parts are; checked
 };
 
 // What of a ledger is wanted.

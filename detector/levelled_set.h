@@ -22,10 +22,13 @@ class LevelledSet {
   static constexpr unsigned kLevels = 5;
   static constexpr std::size_t kBucket = 16;
   static constexpr std::size_t kFirstLevel = 512;
+  static constexpr std::size_t kAllLevels = kFirstLevel * 011111;  // octal: of each level one
 
   static constexpr std::size_t level_places(unsigned level) { return kFirstLevel << (3 * level); }
+  // Where the levels before it end. The places of each are one bit of kAllLevels, below those of
+  // this one.
   static constexpr std::size_t level_start(unsigned level) {
-    return kFirstLevel * ((std::size_t{1} << (3 * level)) - 1) / 7;
+    return kAllLevels & (level_places(level) - 1);
   }
   static constexpr std::size_t places(unsigned levels) { return level_start(levels); }
 
@@ -91,5 +94,7 @@ class LevelledSet {
   unsigned levels_ = 0;
   Growth growth_;
 };
+static_assert(LevelledSet::level_places(LevelledSet::kLevels - 1) < LevelledSet::kAllLevels);
+static_assert(LevelledSet::kAllLevels < LevelledSet::level_places(LevelledSet::kLevels));
 
 }  // namespace impasse

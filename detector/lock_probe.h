@@ -13,6 +13,7 @@ struct LockState {
   std::uint32_t owner = 0;       // tid of the holder of a mutex or of the writer; 0: none
   std::uint32_t readers = 0;     // how many hold it shared
   bool prefers_writers = false;  // a waiting writer keeps new readers out
+  std::uint32_t tokens = 0;      // of a semaphore: posted and not yet taken
   bool between_processes = false;
   bool robust = false;  // libc tells the next one that the holder died
   bool recursive = false;

@@ -10,13 +10,8 @@
 namespace impasse {
 namespace {
 
-constexpr std::uint64_t kGranule =
-    64;  // locks this close share a bucket, so that ranges can be searched
 constexpr std::uint64_t kRecordsAtOnce = 256;  // reserved together
 
-std::uint64_t granule_hash(std::uint64_t address) {
-  return (address / kGranule) * 0x9e37'79b9'7f4a'7c15;
-}
 std::uint64_t index_word(std::uint64_t hash, std::uint64_t number) {
   return (hash >> 32) << 32 | (number + 1);
 }
@@ -27,21 +22,21 @@ constinit LockSalts lock_salts;
 constinit PageFilter lock_pages;
 
 LockRecord* LockTable::find(std::uint64_t address) const {
-  const std::uint64_t hash = granule_hash(address);
   LockRecord* found = nullptr;
-  index_.visit(hash, [&](LevelledSet::Word&, std::uint64_t word) {
-    if (word >> 32 != hash >> 32) return false;
-    LockRecord& record = ledger_.lock_record(static_cast<std::uint32_t>(word) - 1);
-    if (record.address.load(std::memory_order_acquire) != address) return false;
+  each_at(ledger_, address, [&found](LockRecord& record) {
     found = &record;
     return true;
   });
   return found;
 }
 
+std::uint64_t LockTable::granule_hash(std::uint64_t address) {
+  return (address / kGranule) * 0x9e37'79b9'7f4a'7c15;
+}
+
 LockRecord* LockTable::fresh_record() {
   LedgerHeader& header = ledger_.header();
-  const auto link = [this](std::uint32_t number) -> std::atomic<std::uint64_t>& {
+  const auto link = [this](std::uint32_t number) -> std::atomic<std::uint32_t>& {
     return ledger_.lock_record(number).next_free;
   };
   if (const std::int64_t number = free_stack::pop(header.free_lock, link); number >= 0) {
@@ -60,7 +55,11 @@ LockRecord* LockTable::fresh_record() {
 }
 
 LockRecord* LockTable::matters(std::uint64_t address, LockKind kind, std::uint64_t site) {
-  if (LockRecord* known = find(address)) return known;
+  if (LockRecord* known = find(address)) {
+    const std::uint32_t traits = known->traits.load(std::memory_order_relaxed);
+    if ((traits & lock_trait::kKindMask) == static_cast<std::uint32_t>(kind)) return known;
+    end(address);  // the end of what was there went unseen: memory that was used again without free
+  }
   LockRecord* record = fresh_record();
   if (record == nullptr) {
     ledger_.count(k_locks_dropped);
@@ -71,6 +70,8 @@ LockRecord* LockTable::matters(std::uint64_t address, LockKind kind, std::uint64
   record->contended.store(0, std::memory_order_relaxed);
   record->waited_ns.store(0, std::memory_order_relaxed);
   record->last_holder.store(0, std::memory_order_relaxed);
+  record->gone_signallers_maker.store(0, std::memory_order_relaxed);
+  record->woken_sites.store(0, std::memory_order_relaxed);
   record->generation.fetch_add(1, std::memory_order_relaxed);
   record->address.store(address, std::memory_order_release);
   // Marked before it can be found: whoever frees the memory from now on comes to look.
@@ -82,7 +83,7 @@ LockRecord* LockTable::matters(std::uint64_t address, LockKind kind, std::uint64
   record->address.store(0, std::memory_order_relaxed);
   record->generation.fetch_add(1, std::memory_order_relaxed);
   ledger_.count(k_locks_dropped);
-  const auto link = [this](std::uint32_t n) -> std::atomic<std::uint64_t>& {
+  const auto link = [this](std::uint32_t n) -> std::atomic<std::uint32_t>& {
     return ledger_.lock_record(n).next_free;
   };
   free_stack::push(ledger_.header().free_lock, static_cast<std::uint32_t>(number), link);
@@ -98,7 +99,7 @@ void LockTable::retire(LevelledSet::Word& place, std::uint64_t word, LockRecord&
   record.address.store(0, std::memory_order_relaxed);
   record.generation.fetch_add(1, std::memory_order_release);
   const auto number = static_cast<std::uint32_t>(&record - &ledger_.lock_record(0));
-  const auto link = [this](std::uint32_t n) -> std::atomic<std::uint64_t>& {
+  const auto link = [this](std::uint32_t n) -> std::atomic<std::uint32_t>& {
     return ledger_.lock_record(n).next_free;
   };
   free_stack::push(ledger_.header().free_lock, number, link);

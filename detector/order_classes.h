@@ -2,10 +2,12 @@
 // what would be a circle if the objects in it were the same, and no run has shown them to be.
 //
 // Promises: bounded; feasible by the rules of order_circles.h, with a gate being any lock of a
-// common class. Within one class there is no order but that of addresses: told only when one
-// thread took a lower and then a higher one, and another thread a higher and then a lower one, of
-// four different ends. Silent for a chain that is walked hand over hand: what is held there was
-// taken by the very call that takes the next. Used by one thread.
+// common class. What the very same objects have shown is for the circles of locks to tell, and is
+// not told here. Within one class there is no order but that of addresses, and of its own locks
+// only the very same one is a gate: told only when one thread took a lower and then a higher one,
+// and another thread a higher and then a lower one, of four different ends. Silent for a chain that
+// is walked hand over hand: what is held there was taken by the very call that takes the next, and
+// is the only one of its class. Used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +26,11 @@ class OrderClasses {
   static constexpr std::size_t kMostEachWay = 8;     // sights kept of these
 
   explicit OrderClasses(ThreadLives& lives, bool all)
-      : graph_(lives, OrderLevel::kClasses, kMostEdges), circles_(graph_, all), store_(lives) {}
+      : all_(all),
+        graph_(lives, OrderLevel::kClasses, kMostEdges),
+        circles_(graph_, all),
+        of_locks_(lives, OrderLevel::kLocks),
+        store_(lives) {}
 
   // As as_evidence() made it.
   void add(const OrderSight& sight, std::uint64_t& allowance, std::vector<OrderCircle>& found);
@@ -42,19 +48,24 @@ class OrderClasses {
  private:
   using Evidences = std::vector<OrderEvidence>;
   struct Within {
-    Evidences up;  // a lower address was held, a higher one wanted
+    Evidences up;  // a lower address was held, a higher one wanted; the oldest first
     Evidences down;
-    std::uint32_t next_up = 0;  // the place whose turn it is to be replaced
-    std::uint32_t next_down = 0;
   };
 
   void add_within(const OrderSight& sight, std::uint32_t held, std::vector<OrderCircle>& found);
+  const OrderEvidence* opposite_of(const OrderSight& sight, std::uint32_t held,
+                                   const Evidences& others, bool phases) const;
   bool contradict(const OrderSight& a, std::uint32_t a_held, const OrderSight& b,
+                  std::uint32_t b_held, bool phases) const;
+  void keep(Evidences& kept, const OrderSight& sight, std::uint32_t held);
+  void make_room(Evidences& kept, ThreadNumber newcomer);
+  bool serves_for(const OrderSight& a, std::uint32_t a_held, const OrderSight& b,
                   std::uint32_t b_held) const;
-  void keep(Evidences& kept, std::uint32_t& next, OrderEvidence evidence);
 
+  bool all_;
   OrderGraph graph_;
   OrderCircles circles_;
+  OrderRules of_locks_;
   SightStore store_;  // of the orders within classes
   std::unordered_map<LockLife, Within, LockLifeHash> within_;
   std::uint64_t refused_ = 0;

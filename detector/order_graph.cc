@@ -13,11 +13,12 @@ constexpr std::size_t kWorthSorting = 64;
 
 }  // namespace
 
-const std::vector<OrderGraph::Fresh>& OrderGraph::add(const OrderSight& sight) {
+const std::vector<OrderGraph::Fresh>& OrderGraph::add(OrderSight added) {
   fresh_.clear();
-  const LockLife to = node_of(sight.wanted, rules_.level());
+  const LockLife to = node_of(added.wanted, rules_.level());
   if (to.address == 0) return fresh_;
-  const std::uint32_t id = store_.put(sight);
+  const std::uint32_t id = store_.put(std::move(added));
+  const OrderSight& sight = store_[id];
   for (std::uint32_t held = 0; held < sight.held.size(); ++held) {
     const LockLife from = node_of(sight.held[held], rules_.level());
     if (from.address == 0 || (from == to && !self_loop_counts())) continue;
@@ -210,7 +211,7 @@ void OrderGraph::remove_edge(std::uint32_t number) {
   net_.edges[in.back()].in_at = edge.in_at;
   in.pop_back();
   by_ends_.erase(number, ends_hash());
-  edge.from = kNowhere;
+  edge = {};  // from nowhere
   free_edges_.push_back(number);
 }
 
@@ -266,11 +267,11 @@ void OrderGraph::compact() {
     if (from >= sights.size()) sights.resize(from + std::size_t{1}, kNowhere);
     sights[from] = to;
   });
-  for (const OrderEdge& edge : old.edges) {
+  for (OrderEdge& edge : old.edges) {
     if (edge.from == kNowhere) continue;
     OrderEdge& anew = net_.edges[new_edge(renamed[edge.from], renamed[edge.to])];
     const auto [from, to, out_at, in_at] = std::array{anew.from, anew.to, anew.out_at, anew.in_at};
-    anew = edge;
+    anew = std::move(edge);
     anew.from = from;
     anew.to = to;
     anew.out_at = out_at;

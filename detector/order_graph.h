@@ -39,7 +39,7 @@ class OrderGraph {
 
   // As as_evidence() made it. What it newly shows, of orders that may lie on a circle; valid until
   // the next call.
-  const std::vector<Fresh>& add(const OrderSight& sight);
+  const std::vector<Fresh>& add(OrderSight sight);
 
   void end(const LockLife& life);
   // Asks of the next `how_many` places, all round: bool is_alive(const LockLife&).

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 
 #include "detector/order_sight.h"
 #include "detector/short_list.h"
@@ -24,18 +25,28 @@ struct OrderEvidence {
   std::uint32_t held = 0;          // index; a thread tells of fewer than 256
 };
 
-// ... of an order's, each in five bytes.
+// ... of an order's. Most have one, which needs no memory beyond itself.
 class KeptEvidence {
  public:
-  OrderEvidence operator[](std::size_t i) const { return {sight_[i], held_[i]}; }
+  OrderEvidence operator[](std::size_t i) const {
+    return i == 0 ? OrderEvidence{sight_, held_} : (*others_)[i - 1];
+  }
   void set(std::size_t i, OrderEvidence evidence) {
-    sight_[i] = evidence.sight;
-    held_[i] = static_cast<std::uint8_t>(evidence.held);
+    if (i == 0) {
+      sight_ = evidence.sight;
+      held_ = static_cast<std::uint8_t>(evidence.held);
+      return;
+    }
+    if (others_ == nullptr) others_ = std::make_unique<Others>();
+    (*others_)[i - 1] = evidence;
   }
 
  private:
-  std::array<std::uint32_t, kSightsPerOrder> sight_{};
-  std::array<std::uint8_t, kSightsPerOrder> held_{};
+  using Others = std::array<OrderEvidence, kSightsPerOrder - 1>;
+
+  std::uint32_t sight_ = kNowhere;
+  std::uint8_t held_ = 0;
+  std::unique_ptr<Others> others_;
 };
 
 struct OrderEdge {
@@ -46,12 +57,13 @@ struct OrderEdge {
   KeptEvidence kept;
   std::uint32_t threads = 0;       // different ones, at least
   ThreadNumber newest_thread = 0;  // the highest number
+  std::uint32_t seen = 0;          // sights, told apart or not
   std::uint8_t kept_count = 0;
-  bool all_kept = true;    // no sight of another thread was ever left out
-  std::uint64_t seen = 0;  // sights, told apart or not
+  bool all_kept = true;  // no sight of another thread was ever left out
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
 };
+static_assert(sizeof(OrderEdge) == 64);  // there may be hundreds of thousands
 
 struct OrderNode {
   LockLife life;

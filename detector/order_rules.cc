@@ -8,25 +8,26 @@ LockLife class_of(const SightedLock& lock) {
   return {lock.birth, static_cast<std::uint32_t>(lock.kind), 1};
 }
 
-std::optional<OrderSight> as_evidence(const OrderSight& sight) {
+// In place: what waits to be thought about lies where what is kept of it will lie.
+std::optional<OrderSight> as_evidence(OrderSight sight) {
   if (sight.wanted.tried) return std::nullopt;
-  OrderSight evidence = sight;
-  evidence.held.clear();
+  auto end = sight.held.begin();  // of the different ones
   for (const SightedLock& lock : sight.held) {
     if (lock.life == sight.wanted.life) {
       const bool only_reads = lock.shared && sight.wanted.shared;
       if (!only_reads || !stands_in_the_way(lock, sight.wanted)) return std::nullopt;
     }
-    const auto known = std::find_if(evidence.held.begin(), evidence.held.end(),
+    const auto known = std::find_if(sight.held.begin(), end,
                                     [&](const auto& other) { return other.life == lock.life; });
-    if (known == evidence.held.end()) {
-      evidence.held.push_back(lock);
+    if (known == end) {
+      *end++ = lock;
     } else {
       known->shared = known->shared && lock.shared;
     }
   }
-  if (evidence.held.empty()) return std::nullopt;
-  return evidence;
+  sight.held.erase(end, sight.held.end());
+  if (sight.held.empty()) return std::nullopt;
+  return sight;
 }
 
 bool OrderRules::same(const SightedLock& a, const SightedLock& b) const {

@@ -33,7 +33,7 @@ inline LockLife node_of(const SightedLock& lock, OrderLevel level) {
 // The sight as evidence of orders: each held lock once, in its stronger mode. Nothing for one that
 // can have no part in a circle: by a try function; of what the thread has already, unless a writer
 // that waits would keep it out of its own read lock.
-std::optional<OrderSight> as_evidence(const OrderSight& sight);
+std::optional<OrderSight> as_evidence(OrderSight sight);
 
 inline bool stands_in_the_way(const SightedLock& held, const SightedLock& wanted) {
   return !held.shared || !wanted.shared || held.prefers_writers || wanted.prefers_writers;

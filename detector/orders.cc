@@ -37,6 +37,11 @@ std::vector<OrderCircle> Orders::take_circles(std::uint64_t settled, std::uint64
   return std::exchange(news_, {});
 }
 
+void Orders::rest() {
+  if (events_.empty()) decltype(events_)().swap(events_);
+  if (sights_.empty()) decltype(sights_)().swap(sights_);
+}
+
 // All in the order of their moments: a sight's phase is what its thread had done by then.
 void Orders::process(std::uint64_t settled, std::uint64_t& steps) {
   const auto earlier = [](const auto& a, const auto& b) { return a.moment < b.moment; };
@@ -50,7 +55,7 @@ void Orders::process(std::uint64_t settled, std::uint64_t& steps) {
     if (has_event && (!has_sight || event->moment <= sight->moment)) {
       lives_.add(*event++);
     } else if (has_sight) {
-      think(*sight++, steps);
+      think(std::move(*sight++), steps);
     } else {
       break;
     }
@@ -59,11 +64,12 @@ void Orders::process(std::uint64_t settled, std::uint64_t& steps) {
   sights_.erase(sights_.begin(), sight);
 }
 
-void Orders::think(const OrderSight& sight, std::uint64_t& steps) {
-  const auto evidence = as_evidence(sight);
+void Orders::think(OrderSight sight, std::uint64_t& steps) {
+  auto evidence = as_evidence(std::move(sight));
   if (!evidence) return;
   // By value: telling must not depend on what the graph does next.
-  const std::vector<OrderGraph::Fresh> fresh = graph_.add(*evidence);
+  const std::vector<OrderGraph::Fresh> fresh =
+      options_.classes ? graph_.add(*evidence) : graph_.add(std::move(*evidence));
   for (const OrderGraph::Fresh& one : fresh) {
     if (auto circle = circles_.through(one, steps)) tell(std::move(*circle));
   }

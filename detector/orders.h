@@ -63,6 +63,9 @@ class Orders {
   std::vector<OrderCircle> take_circles(std::uint64_t settled = kAll,
                                         std::uint64_t steps = kStepsATurn);
 
+  // Gives back the room that many needed to wait in, if none waits.
+  void rest();
+
   void end(const LockLife& life) { graph_.end(life); }
   template <class IsAlive>
   void sweep(IsAlive is_alive, std::size_t how_many) {
@@ -95,7 +98,7 @@ class Orders {
 
  private:
   void bound_the_waiting();
-  void think(const OrderSight& sight, std::uint64_t& steps);
+  void think(OrderSight sight, std::uint64_t& steps);
   void process(std::uint64_t settled, std::uint64_t& steps);
   void tell(OrderCircle circle);
 

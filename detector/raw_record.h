@@ -58,7 +58,7 @@ inline bool decode(const RawHold& raw, HoldFact& hold) {
   hold.shared = (traits & hold_trait::kShared) != 0;
   hold.tried = (traits & hold_trait::kTry) != 0;
   hold.timed = (traits & hold_trait::kTimed) != 0;
-  return hold.kind <= LockKind::kSpin && hold.phase <= hold_phase::kGivenBack && raw.levels != 0;
+  return is_held(hold.kind) && hold.phase <= hold_phase::kGivenBack && raw.levels != 0;
 }
 
 }  // namespace impasse::raw

@@ -1,15 +1,21 @@
 // Orders on their way from the threads that met them to our own thread: a bounded table of records.
 //
-// Promises: lock-free, no allocation; memory is taken into use with the first order, of each record
-// as much as is needed, and a record that is free again is the next to be used. Our own thread
-// readies what it frees, and some more: who tells seldom has to ask the kernel. A thread that finds
-// no record has to remember nothing: it meets the order again. Costs: a refusal reads one line; a
-// claim some tens of nanoseconds, and where the memory is not there yet 2.5 us a page.
+// Promises: lock-free, no allocation; of each record as much memory is taken into use as is needed,
+// and a record that is free again is the next to be used. Our own thread readies some before the
+// first order and more while many come, so that who tells seldom has to ask the kernel; when it is
+// quiet it gives back what a rest does not need. A thread that finds no record has to remember
+// nothing: it meets the order again. Costs: a refusal reads one line; a claim some tens of
+// nanoseconds, and where the memory is not there yet 2.5 to 4 us a page.
+//
+// INV-SIGHT-1: who takes a record off the list has counted itself in `sights_taken` before, and
+// counts itself out after the record is back. Where that number is 0 nobody looks at any record but
+// our own thread, and as long as our own thread then keeps it at the capacity nobody begins to.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "detector/ledger.h"
@@ -29,9 +35,10 @@ class SightQueue {
     if (full) postpone();
     return full;
   }
-  // A record to fill in, of which the first page is ready; null: there is none. Then tell() or
-  // discard().
-  RawSight* claim();
+  // A record to fill in, of which the first page is ready; null: there is none. Then ready(), and
+  // tell() or discard(). One whose memory has to be taken into use gets room at once for so many
+  // bytes after the fixed part.
+  RawSight* claim(std::size_t bytes = 0);
   // So many bytes after the fixed part are to be written. How many may be.
   std::size_t ready(RawSight& sight, std::size_t bytes);
   // True, once until each(): the table is half full or few records are ready, and our own thread
@@ -39,7 +46,7 @@ class SightQueue {
   bool tell(RawSight& sight);
   void discard(RawSight& sight) { release(sight); }
 
-  // ---- our own thread
+  // ---- our own thread: always through the same object
   // Each that was told, as visit(const RawSight&), in no order; then its record is free.
   template <typename Visit>
   void each(Visit visit) {
@@ -57,21 +64,36 @@ class SightQueue {
     ledger_.header().sights_refused.store(0, std::memory_order_relaxed);
     const std::uint64_t used = ledger_.header().sights_used.load(std::memory_order_acquire);
     for (std::uint64_t i = 0; i < used; ++i) {
+      expect_more();
       const std::uint64_t number = (first + i) % used;
+      if (number == unreadable_) continue;
       RawSight& sight = ledger_.sight(number);
       if (sight.stage.load(std::memory_order_acquire) != kSightTold) continue;
       if (!visit(static_cast<const RawSight&>(sight))) return number;
-      if (number < kept_ready()) ready(sight, sizeof sight.rest);
       release(sight);
     }
-    open_ahead();
     return 0;
+  }
+  // Before the first order is told.
+  void prepare() { open_ahead(4 * kept_ready()); }
+  // Somebody told lately: more is to be expected.
+  void expect_more() {
+    if (few_ready()) open_ahead(ready_in_burst());
+  }
+  // Gives back the memory of the last records, a part of those beyond the first `kept`. True: it is
+  // to be called again, now. False: there are no more than these, or one of them is in use. While
+  // it sorts what stays, some microseconds, everybody is refused.
+  bool give_back(std::uint64_t kept, GiveBack how);
+  // So many serve a program that tells now and then: 8 of 256, with what memory they have.
+  std::uint64_t kept_ready() const {
+    return std::min<std::uint64_t>(ledger_.sight_capacity() / 4, 8);
   }
   // Each that was told, and stays: for the end of a process.
   template <typename Visit>
   void each_left(Visit visit) const {
     const std::uint64_t used = ledger_.header().sights_used.load(std::memory_order_acquire);
     for (std::uint64_t i = 0; i < used; ++i) {
+      if (i == unreadable_) continue;
       const RawSight& sight = ledger_.sight(i);
       if (sight.stage.load(std::memory_order_acquire) == kSightTold) visit(sight);
     }
@@ -79,10 +101,16 @@ class SightQueue {
   bool any() const { return ledger_.header().sights_taken.load(std::memory_order_relaxed) != 0; }
 
  private:
-  // So many free records our own thread keeps ready: 16 of 256, a quarter of a mebibyte. More serve
-  // in need, and keep what memory they had then.
-  std::uint64_t kept_ready() const {
-    return std::min<std::uint64_t>(ledger_.sight_capacity() / 4, 16);
+  // So many our own thread readies while many tell.
+  std::uint64_t ready_in_burst() const { return ledger_.sight_capacity() / 4; }
+  bool few_ready() const {
+    const LedgerHeader& header = ledger_.header();
+    const std::uint64_t used = header.sights_used.load(std::memory_order_relaxed);
+    const std::uint64_t taken = header.sights_taken.load(std::memory_order_relaxed);
+    // A program that tells now and then leaves our own thread asleep.
+    const std::uint64_t kept = kept_ready();
+    const std::uint64_t few = std::clamp(used - std::min(used, kept), kept / 4, 2 * kept);
+    return used < ledger_.sight_capacity() && used < taken + few;
   }
   // Counted once until our own thread comes.
   void postpone() {
@@ -92,12 +120,18 @@ class SightQueue {
       ledger_.count(k_order_sights_postponed);
     }
   }
-  RawSight* open_place();
-  void open_ahead();
+  std::atomic<std::uint32_t>& next_free(std::uint32_t number) const {
+    return ledger_.sight(number).next_free;
+  }
+  RawSight* pop();
+  RawSight* open_place(std::size_t bytes);
+  void open_ahead(std::uint64_t wanted);
+  std::optional<std::uint64_t> next_ahead(std::uint64_t wanted);
   void put_on_list(RawSight& sight);
   void release(RawSight& sight);
 
   Ledger& ledger_;
+  std::uint64_t unreadable_ = ~std::uint64_t{0};  // a record that no memory could be had for
 };
 
 // ---- what stands behind the fixed part of a record

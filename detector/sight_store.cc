@@ -4,7 +4,7 @@
 
 namespace impasse {
 
-std::uint32_t SightStore::put(const OrderSight& sight) {
+std::uint32_t SightStore::put(OrderSight sight) {
   std::uint32_t id = 0;
   if (free_.empty()) {
     id = static_cast<std::uint32_t>(kept_.size());
@@ -13,8 +13,10 @@ std::uint32_t SightStore::put(const OrderSight& sight) {
     id = free_.back();
     free_.pop_back();
   }
-  kept_[id] = {sight, 0, lives_.phase(sight.thread)};
-  lives_.pin(sight.thread);
+  Kept& kept = kept_[id];
+  kept = {std::move(sight), 0, 0};
+  kept.phase = lives_.phase(kept.sight.thread);
+  lives_.pin(kept.sight.thread);
   return id;
 }
 

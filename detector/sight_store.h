@@ -19,7 +19,7 @@ class SightStore {
   explicit SightStore(ThreadLives& lives) : lives_(lives) {}
 
   // With no user yet.
-  std::uint32_t put(const OrderSight& sight);
+  std::uint32_t put(OrderSight sight);
   void use(std::uint32_t id) { ++kept_[id].users; }
   // The last one's going away makes the sight go.
   void leave(std::uint32_t id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
 namespace impasse {
@@ -161,7 +162,7 @@ void SlotReader::read_wait(const Look& seen, ThreadFact& thread) {
   if ((wait.sequence & 1) == 0) return;
   const std::uint64_t site = at(offsetof(WaitRecord, site));
   const std::uint64_t kind = site >> kTraitShift & 0xff;
-  if (kind == 0 || kind > static_cast<std::uint64_t>(WaitKind::kJoin)) {
+  if (kind == 0 || kind > static_cast<std::uint64_t>(kLastWaitKind)) {
     ++senseless_;
     return;
   }
@@ -172,6 +173,7 @@ void SlotReader::read_wait(const Look& seen, ThreadFact& thread) {
   wait.since_ns = at(offsetof(WaitRecord, since_ns));
   wait.tick = at(offsetof(WaitRecord, tick));
   wait.outer = at(offsetof(WaitRecord, outer));
+  wait.place = at(offsetof(WaitRecord, place));
   wait.timed = (site >> kPhaseShift & hold_trait::kTimed) != 0;
   for (std::size_t i = 0; i < kSavedRegisters; ++i) {
     wait.registers[i] = at(offsetof(WaitRecord, registers) + i * 8);
@@ -190,6 +192,9 @@ void SlotReader::read_rest(const Look& last, ThreadFact& thread) {
   thread.entry = word(page_, offsetof(ThreadSlot, entry));
   thread.argument = word(page_, offsetof(ThreadSlot, argument));
   thread.creator = half(page_, offsetof(ThreadSlot, creator));
+  thread.number = half(page_, offsetof(ThreadSlot, number));
+  thread.maker = half(page_, offsetof(ThreadSlot, maker));
+  thread.signals_lost = half(page_, offsetof(ThreadSlot, signals_lost)) != 0;
   if (half(page_, offsetof(ThreadSlot, name_known)) != 0) {
     thread.name = raw::text(page_, offsetof(ThreadSlot, name), kNameBytes);
   }
@@ -199,6 +204,53 @@ void SlotReader::read_rest(const Look& last, ThreadFact& thread) {
     thread.holds.resize(room);
   }
   holds_kept_ += thread.holds.size();
+}
+
+bool SlotReader::read_signals(std::uint64_t offset, ThreadFact& thread, std::size_t count,
+                              std::span<const std::uint64_t> objects,
+                              std::vector<RawSignal>& found) {
+  std::array<std::byte, kMoreSignals * sizeof(SignalRecord)> first;
+  std::array<std::byte, kMoreSignals * sizeof(SignalRecord)> second;
+  const std::size_t bytes = count * sizeof(SignalRecord);
+  if (!get(offset, std::span(first).first(bytes)) || !get(offset, std::span(second).first(bytes)))
+    return false;
+  for (std::size_t at = 0; at < bytes; at += sizeof(SignalRecord)) {
+    const std::uint64_t object = word(first, at + offsetof(SignalRecord, object));
+    const bool same = std::memcmp(&first[at], &second[at], offsetof(SignalRecord, count)) == 0;
+    // One that is being written could be of any object.
+    if (object == kNoteBeingWritten || !same) thread.signals_lost = true;
+    if (!same || !std::binary_search(objects.begin(), objects.end(), object)) continue;
+    const std::uint64_t site = word(first, at + offsetof(SignalRecord, site));
+    if (site >> kTraitShift > static_cast<std::uint64_t>(SignalKind::kPost)) {
+      ++senseless_;
+      continue;
+    }
+    found.push_back({{object, site & kSiteMask, static_cast<SignalKind>(site >> kTraitShift),
+                      half(second, at + offsetof(SignalRecord, count)),
+                      half(second, at + offsetof(SignalRecord, tick))},
+                     half(first, at + offsetof(SignalRecord, record)),
+                     half(first, at + offsetof(SignalRecord, generation))});
+  }
+  return true;
+}
+
+bool SlotReader::read_signals(ThreadFact& thread, std::span<const std::uint64_t> objects,
+                              std::vector<RawSignal>& found) {
+  found.clear();
+  const std::uint64_t offset = slots_.offset + thread.slot * slots_.stride;
+  if (!read_signals(offset + offsetof(ThreadSlot, signals), thread, kInlineSignals, objects, found))
+    return false;
+  std::array<std::byte, 8> after;
+  if (!get(offset + offsetof(ThreadSlot, more_signals_ready), after)) return false;
+  static_assert(offsetof(ThreadSlot, signals_lost) == offsetof(ThreadSlot, more_signals_ready) + 4);
+  if (half(after, 4) != 0) thread.signals_lost = true;
+  if (half(after, 0) != 0 && !read_signals(offset + offsetof(ThreadSlot, more_signals), thread,
+                                           kMoreSignals, objects, found)) {
+    return false;
+  }
+  if (!get(offset, std::span(page_).first(offsetof(ThreadSlot, wait)))) return false;
+  if (half(page_, offsetof(ThreadSlot, tid)) != thread.tid) found.clear();
+  return true;
 }
 
 SlotReader::Outcome SlotReader::read(std::uint64_t slot, ThreadFact& thread) {

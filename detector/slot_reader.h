@@ -24,6 +24,17 @@ class SlotReader {
   enum class Outcome { kThread, kNobody, kCutOff };
   Outcome read(std::uint64_t slot, ThreadFact& thread);
 
+  // As the ledger has it in the slot; whether it still holds is for the caller to see.
+  struct RawSignal {
+    SignalFact fact;
+    std::uint32_t record = 0;
+    std::uint32_t generation = 0;
+  };
+  // What the thread noted of these objects (sorted), into `found`; what it is just noting counts as
+  // lost. False: the ledger was cut off. A thread that is another one by now has noted nothing.
+  bool read_signals(ThreadFact& thread, std::span<const std::uint64_t> objects,
+                    std::vector<RawSignal>& found);
+
   // Records so far that no impasse could have written.
   std::uint64_t senseless() const { return senseless_; }
 
@@ -62,6 +73,8 @@ class SlotReader {
   static void keep_common(std::vector<HoldFact>& holds, std::vector<HoldFact> now);
   void read_wait(const Look& seen, ThreadFact& thread);
   void read_rest(const Look& last, ThreadFact& thread);
+  bool read_signals(std::uint64_t offset, ThreadFact& thread, std::size_t count,
+                    std::span<const std::uint64_t> objects, std::vector<RawSignal>& found);
 
   LedgerSource& source_;
   const Region slots_;

@@ -14,6 +14,19 @@ std::span<const CounterText> counter_texts() {
   return kTexts;
 }
 
+void add_life(LockFact& lock, const LockFact& more) {
+  lock.contended += more.contended;
+  lock.waited_ns += more.waited_ns;
+  if (lock.last_holder == 0) lock.last_holder = more.last_holder;
+  lock.woken_sites |= more.woken_sites;
+  const std::uint32_t maker = more.gone_signallers_maker;
+  if (lock.gone_signallers_maker == 0) {
+    lock.gone_signallers_maker = maker;
+  } else if (maker != 0 && maker != lock.gone_signallers_maker) {
+    lock.gone_signallers_maker = kSeveralMakers;
+  }
+}
+
 HolderIndex::HolderIndex(const Snapshot& snapshot) {
   for (std::uint32_t t = 0; t < snapshot.threads.size(); ++t) {
     const auto& holds = snapshot.threads[t].holds;

@@ -41,9 +41,19 @@ struct WaitFact {
   std::uint64_t since_ns = 0;
   std::uint64_t tick = 0;
   std::uint64_t outer = 0;  // waits that this one interrupted
+  std::uint64_t place = 0;  // a wait_place(); 0: not known
   std::uint64_t sequence = 0;
   bool timed = false;
   std::array<std::uint64_t, kSavedRegisters> registers{};
+};
+
+// This thread woke others from there; `object` is still the same one.
+struct SignalFact {
+  std::uint64_t object = 0;  // condition or semaphore
+  std::uint64_t site = 0;    // program counter of the call
+  SignalKind kind = SignalKind::kSignal;
+  std::uint32_t count = 0;
+  std::uint32_t tick = 0;  // of the last time
 };
 
 struct ThreadFact {
@@ -65,6 +75,11 @@ struct ThreadFact {
   std::uint64_t holds_unread =
       0;  // in the deep table, but beyond what a snapshot keeps, or not readable in one piece
   std::optional<WaitFact> wait;
+  std::uint32_t number = 0;  // a ThreadNumber; 0: not known
+  std::uint32_t maker = 0;   // its creator's ThreadNumber
+  // Of objects that threads wait for in this snapshot.
+  std::vector<SignalFact> signals;
+  bool signals_lost = false;  // it may have woken anybody
 };
 
 struct DepartureFact {
@@ -83,7 +98,13 @@ struct LockFact {
   std::uint64_t contended = 0;
   std::uint64_t waited_ns = 0;
   std::uint64_t last_holder = 0;
+  std::uint32_t gone_signallers_maker = 0;  // as in LockRecord
+  std::uint64_t woken_sites = 0;            // likewise
 };
+
+// What another record says of the same life of the same lock: threads that met it at the same
+// instant made one each.
+void add_life(LockFact& lock, const LockFact& more);
 
 struct Snapshot {
   // The process, as it described itself.

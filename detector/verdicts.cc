@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "detector/site_hash.h"
+
 namespace impasse {
 namespace {
 
@@ -13,11 +15,6 @@ constexpr std::size_t kMostAlong = 64;
 // What one look keeps: enough for each trouble that differs, however many are alike.
 constexpr std::size_t kMostVerdicts = 1'024;
 constexpr std::size_t kMostAlike = 16;  // at the same places
-
-std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  hash = (hash ^ value) * 0x9e37'79b9'7f4a'7c15;
-  return hash ^ (hash >> 29);
-}
 
 bool is_stuck(const Blocker& blocker) {
   return blocker.thread != kNoOne && !blocker.above_wait;
@@ -104,14 +101,14 @@ void Judgement::finish(Verdict&& verdict, const std::vector<std::uint32_t>& root
     verdict.marks.push_back({thread.tid, wait->mark});
     if (graph_.was_looked_at(one.waiter)) verdict.held.push_back({thread.tid, thread.state});
     // Summed: the same circle may be met beginning with any of its threads.
-    std::uint64_t site = mix(1, wait->site);
+    std::uint64_t site = mix_site(1, wait->site);
     for (const HoldFact& hold : thread.holds) {
-      if (hold.lock == wanted && hold.phase == hold_phase::kHeld) site = mix(site, hold.site);
+      if (hold.lock == wanted && hold.phase == hold_phase::kHeld) site = mix_site(site, hold.site);
     }
     wanted = one.lock;
     verdict.sites += site;
   }
-  verdict.sites = mix(verdict.sites, static_cast<std::uint64_t>(verdict.kind));
+  verdict.sites = mix_site(verdict.sites, static_cast<std::uint64_t>(verdict.kind));
   add_crowd(verdict, roots);
   if (verdict.kind == FindingKind::kLongWait) {
     for (const VerdictLink& one : verdict.crowd) {
@@ -246,7 +243,7 @@ void Judgement::waits_for_the_gone() {
     verdict.kind = FindingKind::kOrphanedLock;
     verdict.gone_root = gone->departure;
     verdict.root_lock = obstacle.lock;
-    verdict.sites = mix(mix(7, gone->site), obstacle.lock == 0 ? 1 : 2);
+    verdict.sites = mix_site(mix_site(7, gone->site), obstacle.lock == 0 ? 1 : 2);
     std::vector<std::uint32_t> first;
     for (const std::uint32_t waiter : obstacle.waiters) {
       if (explained_[waiter] || graph_.wait(waiter)->timed) continue;
@@ -272,7 +269,7 @@ void Judgement::follow(std::uint32_t waiter, Verdict& verdict) const {
     const Blocker* const blocker = main_blocker(*obstacle);
     verdict.root = blocker == nullptr ? kNoOne : blocker->thread;
     verdict.gone_root = blocker == nullptr ? kNoOne : blocker->departure;
-    if (blocker != nullptr && obstacle->lock != 0) verdict.sites = mix(11, blocker->site);
+    if (blocker != nullptr && obstacle->lock != 0) verdict.sites = mix_site(11, blocker->site);
     if (verdict.root == kNoOne || passed[verdict.root] || blocker->above_wait) return;
     at = verdict.root;
   }
@@ -343,7 +340,7 @@ void judge_exits(const Snapshot& snapshot, LockProbe probe, std::vector<Verdict>
     verdict.kind = FindingKind::kMisuse;
     verdict.gone_root = i;
     verdict.root_lock = lock;
-    verdict.sites = mix(13, gone.hold.site);
+    verdict.sites = mix_site(13, gone.hold.site);
     verdict.marks.push_back({gone.tid, gone.when_ns});
     ++alike[gone.hold.site];
     verdicts.push_back(std::move(verdict));

@@ -30,6 +30,7 @@ struct Mark {
 
 struct Verdict {
   FindingKind kind = FindingKind::kLongWait;
+  bool certain = true;               // false: likely
   std::vector<VerdictLink> cycle;    // each link's blocker is the next one's waiter
   std::vector<VerdictLink> crowd;    // nearest to the root first
   std::uint32_t root = kNoOne;       // in threads
@@ -46,6 +47,7 @@ struct Verdict {
 
 struct Thresholds {
   std::uint64_t wait_ns = 10'000'000'000;  // of a long wait
+  bool conditions = true;                  // groups are judged: see stuck_groups.h
 };
 
 // `graph` is of this snapshot.

@@ -12,6 +12,7 @@ void each_word(WaitRecord& record, Visit visit) {
   visit(record.since_ns);
   visit(record.tick);
   visit(record.outer);
+  visit(record.place);
   for (auto& reg : record.registers) visit(reg);
 }
 
@@ -35,6 +36,7 @@ WaitScope::WaitScope(WaitRecord& record, const WaitFacts& facts) : record_(recor
   record.since_ns.store(facts.since_ns, std::memory_order_release);
   record.tick.store(facts.tick, std::memory_order_release);
   record.outer.store(outer, std::memory_order_release);
+  record.place.store(facts.place, std::memory_order_release);
 }
 
 void WaitScope::end() {

@@ -20,6 +20,7 @@ struct WaitFacts {
   std::uint8_t traits;
   std::uint64_t since_ns;
   std::uint32_t tick;
+  std::uint64_t place = 0;  // a wait_place()
 };
 
 class WaitScope {
@@ -35,7 +36,7 @@ class WaitScope {
   void end();
 
  private:
-  static constexpr unsigned kWords = 6 + kSavedRegisters;
+  static constexpr unsigned kWords = 7 + kSavedRegisters;
 
   WaitRecord& record_;
   bool interrupted_;  // another wait was under way

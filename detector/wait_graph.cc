@@ -10,18 +10,6 @@ constexpr std::uint64_t kLeastTicks = 1;
 // Each costs some 10 µs.
 constexpr unsigned kMostSleepsLookedAt = 256;
 
-LockKind kind_of(WaitKind kind) {
-  switch (kind) {
-    case WaitKind::kRead:
-    case WaitKind::kWrite:
-      return LockKind::kRwlock;
-    case WaitKind::kSpin:
-      return LockKind::kSpin;
-    default:
-      return LockKind::kMutex;
-  }
-}
-
 }  // namespace
 
 const Blocker* main_blocker(const Obstacle& obstacle) {
@@ -96,7 +84,7 @@ std::uint32_t WaitGraph::obstacle_for(const CurrentWait& wait) {
     Obstacle& obstacle = obstacles_.emplace_back();
     obstacle.lock = mode == 2 ? 0 : wait.object;
     obstacle.reading = mode == 1;
-    kinds_.push_back(kind_of(wait.kind));
+    kinds_.push_back(lock_kind(wait.kind));
     if (mode == 2) {
       const auto awaited = by_handle_.find(wait.object);
       Blocker blocker;
@@ -154,7 +142,7 @@ bool WaitGraph::taken_above_wait(std::uint32_t thread, const HoldFact& hold) {
 }
 
 void WaitGraph::find_blockers(Obstacle& obstacle, LockKind kind) {
-  if (!obstacle.state.readable || kind == LockKind::kSpin) {
+  if (!obstacle.state.readable || kind == LockKind::kSpin || kind == LockKind::kOnce) {
     block_by_holds(obstacle, !obstacle.reading);
     block_by_departures(obstacle, false);
     return;

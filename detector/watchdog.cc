@@ -9,7 +9,7 @@
 #include "detector/departures.h"
 #include "detector/incidents.h"
 #include "detector/own_ledger.h"
-#include "detector/wait_scan.h"
+#include "detector/signal_notes.h"
 
 namespace impasse {
 namespace {
@@ -23,6 +23,12 @@ constexpr std::uint64_t kShortPauseNs = 20'000'000;
 constexpr std::uint64_t kLookEveryNs = 500'000'000;
 // ... and looking takes no more than this part of the time.
 constexpr std::uint64_t kLeastRestPerLook = 20;
+// Those who wait for others are looked at when they are not the same as before, no sooner than
+// after this ...
+constexpr std::uint64_t kPictureEveryNs = 250'000'000;
+// ... and when they are: a thread that was busy with their mutex then may not be now.
+constexpr std::uint64_t kSamePictureEveryNs = 2'000'000'000;
+constexpr std::uint64_t kLeastRestPerSamePicture = 10'000;
 constexpr std::uint64_t kReapEveryNs = 5'000'000'000;
 constexpr std::uint64_t kSlotsATurn = 1'024;
 constexpr std::uint64_t kNamesEveryTurns = 4;
@@ -73,26 +79,39 @@ void Watchdog::collect_incidents() {
   incidents.each([this](const Incident& incident) { sink_->tell(incident); });
 }
 
+// Waits for locks and for threads' ends may close a circle at any moment; groups of those who wait
+// to be signalled change with the picture.
+bool Watchdog::is_time_to_look(const WaitScan& scan, std::uint64_t now_ns) const {
+  const auto rested = [&](std::uint64_t least_ns, std::uint64_t per_look = kLeastRestPerLook) {
+    return now_ns >= last_look_ns_ + std::max(least_ns, per_look * look_cost_ns_);
+  };
+  const bool unconfirmed = findings_.wants_second_look();
+  const bool departed = ledger_.header().departures_used.load(std::memory_order_relaxed) != 0;
+  if (scan.waits != 0 || departed) {
+    if (rested(scan.young != 0 || unconfirmed ? 0 : kLookEveryNs)) return true;
+  }
+  if (!judges_groups_ || scan.for_others == 0) return false;
+  if (findings_.has_groups()) return rested(unconfirmed ? 0 : kLookEveryNs);
+  if (scan.picture != judged_picture_) return rested(kPictureEveryNs);
+  return rested(kSamePictureEveryNs, kLeastRestPerSamePicture);
+}
+
 void Watchdog::look_for_trouble(std::uint64_t now_ns) {
   soon_ = false;
   if (sink_ == nullptr) return;
   const WaitScan scan = scan_waits(ledger_, clock_.units());
   if (scan.waits != 0) last_wait_ns_ = now_ns;
-  const bool pressing = scan.young != 0 || findings_.wants_second_look();
-  soon_ = scan.waits != 0 && pressing;
-  const std::uint64_t rest = pressing ? 0 : kLookEveryNs;
-  const bool departed = ledger_.header().departures_used.load(std::memory_order_relaxed) != 0;
-  if ((scan.waits == 0 && !departed) ||
-      now_ns < last_look_ns_ + std::max(rest, kLeastRestPerLook * look_cost_ns_)) {
-    return;
-  }
+  const bool anybody = scan.waits != 0 || (judges_groups_ && scan.for_others != 0);
+  soon_ = anybody && (scan.young != 0 || findings_.wants_second_look());
+  if (!is_time_to_look(scan, now_ns)) return;
   last_look_ns_ = now_ns;
+  judged_picture_ = scan.picture;
 
   const std::uint64_t begin_ns = probe_.monotonic_ns();
   LedgerReading reading;
   if (!read_facts(reading, now_ns)) return;
   retakes_.look(reading.snapshot, probe_.sleep);
-  const auto tellings = findings_.look(reading.snapshot, probe_.lock, probe_.sleep);
+  const auto tellings = findings_.look(reading.snapshot, probe_.lock, probe_.sleep, probe_.process);
   look_cost_ns_ = probe_.monotonic_ns() - begin_ns;
   soon_ = scan.young != 0 || findings_.wants_second_look();
   sink_->suspect(findings_.suspects());
@@ -180,6 +199,7 @@ void Watchdog::reap_twins(std::uint64_t now_ns) {
 void Watchdog::take_back(ThreadSlot& slot, std::uint32_t tid, std::uint64_t now_ns) {
   if (slot.tid.load(std::memory_order_acquire) != tid || !is_live(slot)) return;
   leave_holds_behind(slot, ledger_, now_ns);
+  leave_signals_behind(slot, ledger_);
   ledger_.leave_tid(tid);
   ledger_.release_slot(slot);
 }

@@ -9,6 +9,7 @@
 #include "detector/ledger.h"
 #include "detector/ledger_reader.h"
 #include "detector/retakes.h"
+#include "detector/wait_scan.h"
 
 namespace impasse {
 
@@ -20,6 +21,7 @@ struct ProcessProbe {
   LockProbe lock;
   std::uint64_t (*monotonic_ns)();
   SleepProbe sleep = nullptr;  // null: the ledger alone has to do
+  ProcessView process = {};
 };
 
 // Where findings go.
@@ -45,6 +47,7 @@ class Watchdog {
         probe_(probe),
         sink_(sink),
         clock_(published_tick.value.load(std::memory_order_relaxed)),
+        judges_groups_(thresholds.conditions),
         findings_(thresholds) {}
 
   // `intended_ns`: how long it meant to sleep before this turn.
@@ -60,12 +63,14 @@ class Watchdog {
   void take_back(ThreadSlot& slot, std::uint32_t tid, std::uint64_t now_ns);
   bool read_facts(LedgerReading& reading, std::uint64_t now_ns);
   void look_for_trouble(std::uint64_t now_ns);
+  bool is_time_to_look(const WaitScan& scan, std::uint64_t now_ns) const;
   void collect_incidents();
 
   Ledger& ledger_;
   ProcessProbe probe_;
   FindingSink* sink_;
   RunningClock clock_;
+  const bool judges_groups_;
   Retakes retakes_;
   Findings findings_;
   std::uint64_t next_reap_ns_ = 0;
@@ -80,6 +85,7 @@ class Watchdog {
   bool soon_ = false;  // somebody began to wait lately
   std::uint64_t last_look_ns_ = 0;
   std::uint64_t look_cost_ns_ = 0;
+  std::uint64_t judged_picture_ = 0;  // the scan's, at the last look
 };
 
 }  // namespace impasse

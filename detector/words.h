@@ -6,7 +6,22 @@
 
 namespace impasse {
 
-enum class LockKind : std::uint8_t { kMutex = 0, kRwlock = 1, kSpin = 2 };
+enum class LockKind : std::uint8_t {
+  kMutex = 0,
+  kRwlock = 1,
+  kSpin = 2,
+  kOnce = 3,  // held by the thread that runs the initializer
+  // What nobody holds: others wake who waits for it.
+  kCondition = 4,
+  kSemaphore = 5,
+  kBarrier = 6,
+};
+inline constexpr LockKind kLastLockKind = LockKind::kBarrier;
+
+// Whether the kind has holders.
+constexpr bool is_held(LockKind kind) {
+  return kind <= LockKind::kOnce;
+}
 
 // How a hold came to be: constant for a given interposed function, stored in bits 48..55 of
 // Hold::site.
@@ -34,7 +49,38 @@ enum class WaitKind : std::uint8_t {
   kSpin = 4,
   kCondition = 5,  // object is the condition, partner the mutex that was given back
   kJoin = 6,       // object is the pthread_t of the thread that is waited for
+  kSemaphore = 7,
+  kBarrier = 8,
+  kOnce = 9,  // another thread runs the initializer
 };
+inline constexpr WaitKind kLastWaitKind = WaitKind::kOnce;
+
+// What is waited for; a join is for no lock.
+constexpr LockKind lock_kind(WaitKind kind) {
+  switch (kind) {
+    case WaitKind::kRead:
+    case WaitKind::kWrite:
+      return LockKind::kRwlock;
+    case WaitKind::kSpin:
+      return LockKind::kSpin;
+    case WaitKind::kCondition:
+      return LockKind::kCondition;
+    case WaitKind::kSemaphore:
+      return LockKind::kSemaphore;
+    case WaitKind::kBarrier:
+      return LockKind::kBarrier;
+    case WaitKind::kOnce:
+      return LockKind::kOnce;
+    case WaitKind::kNone:
+    case WaitKind::kMutex:
+    case WaitKind::kJoin:
+      break;
+  }
+  return LockKind::kMutex;
+}
+
+// How a thread woke others, stored in bits 48..55 of SignalRecord::site.
+enum class SignalKind : std::uint8_t { kSignal = 0, kBroadcast = 1, kPost = 2 };
 
 // The registers that a blocked thread saves, in the order in which they are stored.
 enum SavedRegister : unsigned { kRip, kRsp, kRbp, kRbx, kR12, kR13, kR14, kR15, kSavedRegisters };

@@ -4,7 +4,7 @@
 // never throwing: an answer must let a cancelled thread unwind through it, as libc's own does.
 #pragma once
 
-#include "interpose/hot_path.h"
+#include "interpose/counted_path.h"
 
 // NOLINTNEXTLINE(cppcoreguidelines-macro-usage): declares a symbol
 #define IMPASSE_ANSWER(result, name, params)                                                    \
@@ -12,6 +12,12 @@
   result answer_##name params
 
 namespace impasse {
+
+// The same of what nobody holds: a condition, a semaphore, a barrier.
+inline void object_renewed(std::uint64_t address) {
+  if (lock_pages.may_hold_locks(address) || ledger() == nullptr) [[unlikely]]
+    lock_gone(address);
+}
 
 // The lock at this address comes into being, or is no more: whatever was known of it no longer
 // holds.

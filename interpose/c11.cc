@@ -3,6 +3,7 @@
 #include "interpose/condition_wait.h"
 #include "interpose/thread_join.h"
 #include "interpose/thread_life.h"
+#include "interpose/waking.h"
 
 namespace impasse {
 namespace {
@@ -66,11 +67,13 @@ IMPASSE_ANSWER(int, mtx_unlock, (mtx_t * m)) {
 }
 
 IMPASSE_ANSWER(int, cnd_init, (cnd_t * c)) {
+  object_renewed(address_of(c));
   return real::call(real::cnd_init)(c);
 }
 
 IMPASSE_ANSWER(void, cnd_destroy, (cnd_t * c)) {
   real::call(real::cnd_destroy)(c);
+  object_renewed(address_of(c));
 }
 
 IMPASSE_ANSWER(int, cnd_wait, (cnd_t * c, mtx_t* m)) {
@@ -82,11 +85,11 @@ IMPASSE_ANSWER(int, cnd_timedwait, (cnd_t * c, mtx_t* m, const timespec* t)) {
 }
 
 IMPASSE_ANSWER(int, cnd_signal, (cnd_t * c)) {
-  return real::call(real::cnd_signal)(c);
+  return wake<real::cnd_signal, SignalKind::kSignal>(c, IMPASSE_CALL_SITE.pc);
 }
 
 IMPASSE_ANSWER(int, cnd_broadcast, (cnd_t * c)) {
-  return real::call(real::cnd_broadcast)(c);
+  return wake<real::cnd_broadcast, SignalKind::kBroadcast>(c, IMPASSE_CALL_SITE.pc);
 }
 
 IMPASSE_ANSWER(int, thrd_create, (thrd_t * t, thrd_start_t f, void* x)) {

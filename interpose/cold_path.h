@@ -14,6 +14,7 @@
 #include "detector/departures.h"
 #include "detector/hold_stack.h"
 #include "detector/lock_table.h"
+#include "detector/stats_block.h"
 #include "detector/wait.h"
 #include "interpose/current.h"
 #include "interpose/lock_kinds.h"
@@ -29,6 +30,19 @@ struct CallSite {
   std::uint64_t pc;
   std::uint64_t stack_pointer;
 };
+
+// ---- with stats=on, see counted_path.h
+inline bool is_counted(const ThreadSlot* slot) {
+  return slot != nullptr && (slot->state.load(std::memory_order_relaxed) & kCounted) != 0;
+}
+template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
+[[gnu::noinline]] int take_counted(typename Kind::Lock* lock, CallSite from, Args... args);
+template <typename Kind, auto& kReal>
+[[gnu::noinline]] int release_counted(typename Kind::Lock* lock);
+template <typename Kind, std::uint8_t kTraits>
+[[gnu::noinline]] int tried_counted(typename Kind::Lock* lock, CallSite from);
+// The lock, recorded already, was taken. `wait` in cycles, or kNoWait.
+void count_taken(std::uint64_t lock, std::uint64_t pc, std::uint8_t traits, std::uint64_t wait);
 
 inline bool acquired(int answer) {
   return answer == 0 || answer == EOWNERDEAD;
@@ -130,7 +144,7 @@ template <auto& kReal, std::uint8_t kTraits, typename Lock, typename... Args>
 
 // Everything else: for each state of thread and lock the right way to take it.
 template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
-[[gnu::noinline]] int take_slowly(typename Kind::Lock* lock, CallSite from, Args... args) {
+[[gnu::noinline]] int take_with_care(typename Kind::Lock* lock, CallSite from, Args... args) {
   ThreadSlot* const slot = roomy_slot();
   if (slot == nullptr) return real::call(kReal)(lock, args...);
   if ((slot->state.load(std::memory_order_relaxed) & kMailWaiting) != 0)
@@ -149,23 +163,36 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
   return answer;
 }
 
+// Where the hot path refuses, also because this thread's locks are counted: a detour then.
+template <typename Kind, auto& kReal, std::uint8_t kTraits, typename... Args>
+[[gnu::noinline]] int take_slowly(typename Kind::Lock* lock, CallSite from, Args... args) {
+  if (is_counted(current_slot)) return take_counted<Kind, kReal, kTraits>(lock, from, args...);
+  return take_with_care<Kind, kReal, kTraits>(lock, from, args...);
+}
+
 // A try function has answered, and not as usual.
 template <typename Kind, std::uint8_t kTraits>
 [[gnu::noinline]] int tried(typename Kind::Lock* lock, CallSite from, int answer) {
   if (!acquired(answer)) return answer;
+  if (answer == 0 && is_counted(current_slot) && !Kind::has_levels(lock) &&
+      (current_slot->state.load(std::memory_order_relaxed) & ~kCounted & kRefuseMask) <
+          kInlineHolds) {
+    return tried_counted<Kind, kTraits>(lock, from);
+  }
   ThreadSlot* const slot = roomy_slot();
   if (slot == nullptr) return answer;
   const ErrnoKept errno_kept;
   const auto traits = static_cast<std::uint8_t>(kTraits | hold_trait::kTry |
                                                 (Kind::has_levels(lock) ? hold_trait::kAgain : 0));
   push_in_order(*slot, {address_of(lock), from.pc, from.stack_pointer, traits}, hold_phase::kHeld);
+  if (is_counted(slot)) count_taken(address_of(lock), from.pc, kTraits, kNoWait);
   if (answer == EOWNERDEAD) note_owner_dead(address_of(lock));
   return answer;
 }
 
 // Not a hold of this thread, as far as its places tell.
 template <typename Kind, auto& kReal>
-[[gnu::noinline]] int release_slowly(typename Kind::Lock* lock) {
+[[gnu::noinline]] int release_with_care(typename Kind::Lock* lock) {
   ThreadSlot* const slot = attach_current();
   if (slot == nullptr) return real::call(kReal)(lock);
   HoldStack stack(*slot, ledger());
@@ -182,6 +209,12 @@ template <typename Kind, auto& kReal>
     release_for_another(address_of(lock), Kind::kKind, owner, site, owner_counts);
   }
   return answer;
+}
+
+template <typename Kind, auto& kReal>
+[[gnu::noinline]] int release_slowly(typename Kind::Lock* lock) {
+  if (is_counted(current_slot)) return release_counted<Kind, kReal>(lock);
+  return release_with_care<Kind, kReal>(lock);
 }
 
 // Not the newest hold of this thread: mostly one below it.

@@ -9,6 +9,7 @@
 
 #include "detector/page_filter.h"
 #include "interpose/cold_path.h"
+#include "interpose/order_notes.h"
 
 namespace impasse {
 
@@ -47,22 +48,36 @@ template <std::uint8_t kTraits, std::uint8_t kPhase>
   set_phase(hold, hold_phase::kHeld);
 }
 
-// An order that this thread has not seen, or has forgotten for another one: as in take(), with the
-// order noted.
+// From the intent to the hold.
 template <auto& kReal, std::uint8_t kTraits, typename Lock>
-[[gnu::noinline]] int take_unseen(Lock* lock, CallSite from) {
-  ThreadSlot& slot = *current_slot;
+[[gnu::always_inline]] inline int take_with(ThreadSlot& slot, Lock* lock, CallSite from,
+                                            std::uint64_t path) {
   const std::uint64_t state = slot.state.load(std::memory_order_relaxed);
   Hold& hold = place_at(slot, depth_of(state));
-  const std::uint64_t path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed),
-                                         lock_key(address_of(lock), kTraits));
-  note_order(slot, path, {address_of(lock), from.pc, from.stack_pointer, kTraits});
   fill<kTraits, hold_phase::kAcquiring>(slot, state, hold, address_of(lock), from, path);
   const int answer = real::call(kReal)(lock);
   if (answer != 0) [[unlikely]]
     return intent_failed(hold, answer);
   grant(hold);
   return 0;
+}
+
+// An order that may have to be told.
+template <auto& kReal, std::uint8_t kTraits, typename Lock>
+[[gnu::noinline]] int take_untold(Lock* lock, CallSite from, std::uint64_t path) {
+  ThreadSlot& slot = *current_slot;
+  note_order(slot, path, {address_of(lock), from.pc, from.stack_pointer, kTraits});
+  return take_with<kReal, kTraits>(slot, lock, from, path);
+}
+
+// An order that this thread has not seen, or has forgotten for another one. The path is handed on:
+// the question that it is asked for is bound by memory, and so begins a hash's time earlier.
+template <auto& kReal, std::uint8_t kTraits, typename Lock>
+[[gnu::noinline]] int take_unseen(Lock* lock, CallSite from, std::uint64_t path) {
+  ThreadSlot& slot = *current_slot;
+  if (!seen_after_all(slot, path)) [[unlikely]]
+    return take_untold<kReal, kTraits>(lock, from, path);
+  return take_with<kReal, kTraits>(slot, lock, from, path);
 }
 
 // A lock that looks taken: mostly by another thread; a recursive one by this thread, which is no
@@ -106,7 +121,7 @@ template <typename Kind, auto& kReal, std::uint8_t kTraits, bool kLook>
   if (depth != 0) {
     path = extend_path((&hold)[-1].path.load(std::memory_order_relaxed), path);
     if (slot->seen[seen_place(path)].load(std::memory_order_relaxed) != path) [[unlikely]] {
-      return take_unseen<kReal, kTraits>(lock, from);
+      return take_unseen<kReal, kTraits>(lock, from, path);
     }
   }
   fill<kTraits, hold_phase::kAcquiring>(*slot, state, hold, address_of(lock), from, path);

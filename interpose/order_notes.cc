@@ -16,9 +16,14 @@
 #include "interpose/stack_copy.h"
 
 namespace impasse {
+
+constinit std::atomic<bool> orders_are_wanted{true};
+
 namespace {
 
-constinit std::atomic<bool> wanted_at_all{true};
+// Above this thread's outermost frames: between them and libc's record of the thread lie
+// thread-local variables, kilobytes of them. 0: not known.
+constinit thread_local std::uint64_t frames_end __attribute__((tls_model("initial-exec"))) = 0;
 
 void hurry() {
   if (companions.wake != nullptr) companions.wake();
@@ -216,12 +221,19 @@ bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const New
   return true;
 }
 
+// What is to be copied of the stack.
+std::size_t stack_to_tell(const ThreadSlot& slot, std::uint64_t start, const Having& having) {
+  const std::size_t bytes = copyable_stack(slot, start, stack_room(having.locks));
+  const bool bounded = on_stack_of(slot, start) && start < frames_end;
+  return bounded ? std::min(bytes, frames_end - start) : bytes;
+}
+
 // False: there is nothing to tell. The registers have been saved.
 bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledger,
              const NewOrder& order, const Having& having) {
   const std::size_t locks_bytes = having.locks * sizeof(RawSightedLock);
   const std::uint64_t start = sight.registers[kRsp];
-  const std::size_t stack = copyable_stack(slot, start, stack_room(having.locks));
+  const std::size_t stack = stack_to_tell(slot, start, having);
   const std::size_t room = queue.ready(sight, locks_bytes + stack);
   if (room < locks_bytes || !describe_order(sight, slot, ledger, order, having.wanted_already))
     return false;
@@ -248,7 +260,10 @@ bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledge
   } else if (having.wanted_already && !reads_again(order.wanted, having)) {
     return true;
   }
-  RawSight* const sight = queue.claim();
+  std::uint64_t registers[kSavedRegisters];
+  IMPASSE_SAVE_REGISTERS(registers);
+  RawSight* const sight = queue.claim(having.locks * sizeof(RawSightedLock) +
+                                      stack_to_tell(slot, registers[kRsp], having));
   if (sight == nullptr) return false;
   if (!ledger.known_orders().add(order.path, slot.number.load(std::memory_order_relaxed),
                                  slot.order_phase.load(std::memory_order_relaxed))) {
@@ -256,7 +271,7 @@ bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledge
     ledger.count(k_orders_dropped);
     return false;  // our own thread begins the set anew
   }
-  IMPASSE_SAVE_REGISTERS(sight->registers);
+  std::copy(std::begin(registers), std::end(registers), sight->registers);
   if (!fill_in(queue, *sight, slot, ledger, order, having)) {
     queue.discard(*sight);
     return true;
@@ -278,10 +293,7 @@ void tell_life(Ledger& ledger, const LifeEvent& event) {
 }  // namespace
 
 void want_orders(bool wanted) {
-  wanted_at_all.store(wanted, std::memory_order_relaxed);
-}
-bool orders_wanted() {
-  return wanted_at_all.load(std::memory_order_relaxed);
+  orders_are_wanted.store(wanted, std::memory_order_relaxed);
 }
 
 void note_order(ThreadSlot& slot, std::uint64_t path, const NewHold& hold) {
@@ -294,7 +306,7 @@ void note_order_again(ThreadSlot& slot, std::uint64_t mutex, std::uint64_t site,
                       std::uint64_t stack_pointer) {
   constexpr std::uint64_t kAgainSeed = 0xa076'1d64'78bd'642f;
   std::uint64_t path = kAgainSeed;
-  unsigned levels = 0;
+  std::uint64_t levels = 0;
   bool others = false;
   const std::uint64_t depth =
       std::min<std::uint64_t>(depth_of(slot.state.load(std::memory_order_relaxed)), kInlineHolds);
@@ -308,17 +320,33 @@ void note_order_again(ThreadSlot& slot, std::uint64_t mutex, std::uint64_t site,
       others = true;
     }
   }
+  Ledger* const here = ledger();
+  if (here != nullptr) {
+    const DeepHold* const deeply = deep::find(slot, *here, mutex);
+    if (deeply != nullptr) levels += deeply->levels.load(std::memory_order_relaxed);
+    const std::uint64_t deeper = deep::hash_of_all(slot, *here, mutex);
+    if (deeper != 0) {
+      path = extend_path(path, deeper);
+      others = true;
+    }
+  }
   // libc gives back one level of a recursive mutex: with more of them it stays this thread's.
   if (!others || levels != 1) return;
   path = extend_path(path, lock_key(mutex, 0));
   if (slot.seen[seen_place(path)].load(std::memory_order_relaxed) == path) return;
   const NewHold hold{mutex, site, stack_pointer, static_cast<std::uint8_t>(LockKind::kMutex)};
-  Ledger* const here = ledger();
   if (known(slot, here, path) || tell_order(slot, *here, {path, hold, true}))
     HoldStack(slot, here).remember(path);
 }
 
 void note_birth(const ThreadSlot& slot, Ledger& ledger) {
+  // Of a thread that libc made for us, and this is near its beginning: room for what comes before,
+  // which is three functions of ours and of libc.
+  constexpr std::uint64_t kOutermostFrames = 384;
+  if (slot.stack_high.load(std::memory_order_relaxed) != 0 &&
+      slot.number.load(std::memory_order_relaxed) != Ledger::kMainThread) {
+    frames_end = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)) + kOutermostFrames;
+  }
   tell_life(ledger,
             {LifeEvent::Kind::kBorn, slot.number.load(std::memory_order_relaxed),
              slot.maker.load(std::memory_order_relaxed), slot.born.load(std::memory_order_relaxed),

@@ -28,9 +28,9 @@ void resolve(std::atomic<Result (*)(Params...)>& pointer, const char* name, cons
   if (found == nullptr) {
     // Whoever calls a function that libc lacks would not have started without us either.
     constexpr char kText[] = "impasse: libc has no function ";
-    static_cast<void>(!write(STDERR_FILENO, kText, sizeof kText - 1));
-    static_cast<void>(!write(STDERR_FILENO, name, std::strlen(name)));
-    static_cast<void>(!write(STDERR_FILENO, "\n", 1));
+    static_cast<void>(!::write(STDERR_FILENO, kText, sizeof kText - 1));
+    static_cast<void>(!::write(STDERR_FILENO, name, std::strlen(name)));
+    static_cast<void>(!::write(STDERR_FILENO, "\n", 1));
     std::abort();
   }
   pointer.store(reinterpret_cast<Result (*)(Params...)>(found), std::memory_order_relaxed);

@@ -20,8 +20,10 @@
 #include "detector/lock_salt.h"
 #include "detector/lock_table.h"
 #include "detector/page_filter.h"
+#include "detector/signal_notes.h"
 #include "interpose/block_size.h"
 #include "interpose/companions.h"
+#include "interpose/counted_path.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
 #include "interpose/order_notes.h"
@@ -42,6 +44,7 @@ thread_local constinit bool passive __attribute__((tls_model("initial-exec"))) =
 
 constinit std::atomic<bool> off{false};
 constinit std::atomic<bool> begun{false};
+constinit bool stats_wanted = false;
 constinit Ledger the_ledger;
 constinit bool lock_pages_inherited = false;
 constinit ThreadSlot solo_slot{};  // the main thread's, as long as there is no ledger
@@ -72,7 +75,8 @@ void move_facts(ThreadSlot& to, ThreadSlot& from) {
     to.stack_low.store(from.stack_low.load(std::memory_order_relaxed), std::memory_order_relaxed);
     to.stack_high.store(high, std::memory_order_relaxed);
   }
-  to.state.store((state & kDepthMask) + kStateStep, std::memory_order_release);
+  const std::uint64_t marks = to.state.load(std::memory_order_relaxed) & kCounted;
+  to.state.store((state & kDepthMask) + kStateStep + marks, std::memory_order_release);
 }
 
 // A signal handler that locks must not come between while facts move from one slot to another.
@@ -91,10 +95,17 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+// From now on the hot path refuses for this thread (counted_path.h).
+void begin_counting(ThreadSlot& slot) {
+  Ledger* const here = ledger();
+  stat_block = here == nullptr ? nullptr : open_stats(*here, slot);
+  if (stat_block != nullptr) slot.state.fetch_or(kCounted, std::memory_order_relaxed);
+}
+
 // Without touching pages that were never used.
 void clear_slot(ThreadSlot& slot) {
   const bool seen_dirty = slot.seen_dirty.load(std::memory_order_relaxed) != 0;
-  std::memset(static_cast<void*>(&slot), 0, seen_dirty ? sizeof slot : offsetof(ThreadSlot, seen));
+  std::memset(static_cast<void*>(&slot), 0, seen_dirty ? kSlotBytes : offsetof(ThreadSlot, seen));
 }
 
 bool make_ledger() {
@@ -148,10 +159,14 @@ ThreadSlot* attach_to(Ledger& ledger, bool main_thread) {
 
 // ---- fork
 
+LockKind kind_in(std::uint64_t site) {
+  return static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
+}
+
 // Asks the lock itself. Through the kernel, so that a lock whose memory is gone is an error and not
 // a crash.
 bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
-  const auto kind = static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
+  const LockKind kind = kind_in(site);
   union {
     pthread_mutex_t mutex;
     pthread_rwlock_t rwlock;
@@ -159,8 +174,9 @@ bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
   const std::size_t bytes = kind == LockKind::kMutex ? sizeof copy.mutex : sizeof copy.rwlock;
   const iovec to{&copy, bytes};
   const iovec from{reinterpret_cast<void*>(lock), bytes};
-  if (kind == LockKind::kSpin || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1,
-                                                  &from, 1, 0) != static_cast<ssize_t>(bytes)) {
+  const bool can_be_asked = kind == LockKind::kMutex || kind == LockKind::kRwlock;
+  if (!can_be_asked || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1, &from, 1,
+                                        0) != static_cast<ssize_t>(bytes)) {
     return false;
   }
   constexpr int kMutexShared = 128;
@@ -192,6 +208,7 @@ void each_other_slot(const Ledger& ledger, Visit visit) {
 
 // The child has made or destroyed these locks before it had a ledger.
 void forget_luggage(std::uint64_t start, std::uint64_t bytes) {
+  forget_signals(solo_slot, start, bytes);
   for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
     std::uint64_t& lock = unpacked->lost()[i].lock;
     if (lock >= start && lock - start < bytes) lock = 0;
@@ -230,6 +247,7 @@ std::uint64_t monotonic_ns() {
 void start_session(const Options& options) {
   make_absolute(options.ledger.c_str());
   want_orders(options.order != OrderWish::kOff);
+  stats_wanted = options.stats;
   if (!options.ledger.is("off")) remove_ledger_of_earlier_image(ledger_directory);
   at_quick_exit(end_session);
 }
@@ -242,11 +260,16 @@ bool switched_off() {
   return off.load(std::memory_order_relaxed);
 }
 
+bool counts_locks() {
+  return stats_wanted && !switched_off();
+}
+
 void enter_slot(ThreadSlot& slot) {
   const std::uint32_t tid = own_tid();
   slot.tid.store(tid, std::memory_order_relaxed);
   slot.thread.store(pthread_self(), std::memory_order_relaxed);
   if (Ledger* const here = ledger()) here->enter_tid(tid, slot);
+  if (stats_wanted) begin_counting(slot);
   slot.life.store(static_cast<std::uint32_t>(ThreadLife::kLive), std::memory_order_release);
   current_slot = &slot;
   watch_thread_end();
@@ -297,6 +320,7 @@ void begin_watching() {
   std::uint32_t unknown = 0;
   published_tick.value.compare_exchange_strong(unknown, 1, std::memory_order_relaxed);
   live_ledger.store(&the_ledger, std::memory_order_release);
+  note_lives_in(&the_ledger);
   if (main_thread) {
     current_slot = nullptr;
     ThreadSlot* slot = attach_to(the_ledger, true);
@@ -304,6 +328,7 @@ void begin_watching() {
       passive = true;
     } else if (solo) {
       move_facts(*slot, solo_slot);
+      bring_signals(*slot, solo_slot, the_ledger);
     }
     clear_slot(solo_slot);
   }
@@ -370,6 +395,7 @@ void before_fork() {
   luggage->bytes = bytes;
   if (current_slot != nullptr) {
     move_facts(luggage->own, *current_slot);
+    keep_signals(luggage->own, *current_slot);
     luggage->lost_count =
         look_at_deep_holds(*current_slot, *here, luggage->lost(), static_cast<unsigned>(room));
   }
@@ -381,9 +407,10 @@ void before_fork() {
     LostHold* const first = luggage->lost() + luggage->lost_count;
     const unsigned found = look_at_holds(slot, *here, DepartureReason::kForked, now, first,
                                          static_cast<unsigned>(room - luggage->lost_count));
-    // A lock that processes share is still held by the parent's thread, which can release it.
+    // A lock that processes share is still held by the parent's thread, which can release it; what
+    // another thread was initializing, libc begins anew in the child.
     LostHold* const last = std::remove_if(first, first + found, [](const LostHold& lost) {
-      return is_process_shared(lost.lock, lost.site);
+      return kind_in(lost.site) == LockKind::kOnce || is_process_shared(lost.lock, lost.site);
     });
     luggage->lost_count += static_cast<std::size_t>(last - first);
   });
@@ -401,12 +428,17 @@ void after_fork_in_child() {
     const ErrnoKept errno_kept;
     disown_ledger_file();
     live_ledger.store(nullptr, std::memory_order_relaxed);
+    note_lives_in(nullptr);
     begun.store(false, std::memory_order_relaxed);
     if (companions.forget != nullptr) companions.forget();
     forget_thread_count();
     clear_slot(solo_slot);
-    if (luggage != nullptr && current_slot != nullptr) move_facts(solo_slot, luggage->own);
+    if (luggage != nullptr && current_slot != nullptr) {
+      move_facts(solo_slot, luggage->own);
+      keep_signals(solo_slot, luggage->own);
+    }
     if (current_slot != nullptr) current_slot = &solo_slot;
+    stat_block = nullptr;  // the child begins anew
     leave_ledger_memory(here->base(), here->size());
     lock_pages_inherited = true;
     unpacked = luggage;

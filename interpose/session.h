@@ -18,6 +18,8 @@ void start_session(const Options& options);
 // Every thread's calls pass straight through from now on.
 void switch_off();
 bool switched_off();
+// Numbers of all locks are collected (stats=on).
+bool counts_locks();
 
 // Makes the ledger, moves the main thread's facts into it and starts the watchdog, unless that was
 // done.

@@ -8,6 +8,7 @@
 
 #include "detector/departures.h"
 #include "detector/order_phase.h"
+#include "detector/signal_notes.h"
 #include "interpose/companions.h"
 #include "interpose/current.h"
 #include "interpose/order_notes.h"
@@ -35,6 +36,7 @@ void at_thread_end(void* round) {
   detach_current();
   if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) {
     leave_holds_behind(*slot, *here, monotonic_ns());
+    leave_signals_behind(*slot, *here);
     note_end(*slot, *here);
     here->leave_tid(slot->tid.load(std::memory_order_relaxed));
     here->release_slot(*slot);

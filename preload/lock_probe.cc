@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -55,6 +56,49 @@ LockState probe_rwlock(std::uint64_t address) {
   return state;
 }
 
+// What libc lays over a sem_t and a pthread_barrier_t.
+struct SemaphoreWords {
+  std::uint32_t value;
+  std::uint32_t waiters;
+  int sharing;  // 0: not between processes
+};
+struct BarrierWords {
+  std::uint32_t in;
+  std::uint32_t round;
+  std::uint32_t count;
+  int sharing;
+};
+static_assert(sizeof(SemaphoreWords) <= sizeof(sem_t));
+static_assert(sizeof(BarrierWords) <= sizeof(pthread_barrier_t));
+
+LockState probe_condition(std::uint64_t address) {
+  LockState state;
+  pthread_cond_t condition;
+  if (!copy(address, condition)) return state;
+  state.readable = true;
+  state.between_processes = (condition.__data.__wrefs & 1) != 0;
+  return state;
+}
+
+LockState probe_semaphore(std::uint64_t address) {
+  LockState state;
+  SemaphoreWords semaphore;
+  if (!copy(address, semaphore)) return state;
+  state.readable = true;
+  state.between_processes = semaphore.sharing != 0;
+  state.tokens = semaphore.value;
+  return state;
+}
+
+LockState probe_barrier(std::uint64_t address) {
+  LockState state;
+  BarrierWords barrier;
+  if (!copy(address, barrier)) return state;
+  state.readable = true;
+  state.between_processes = barrier.sharing != 0;
+  return state;
+}
+
 // Asleep until somebody wakes it for this word; those who wake others use the same call.
 bool waits_on_futex(const system::CallLook& call) {
   if (call.form != system::CallForm::kCall || call.number != SYS_futex) return false;
@@ -78,9 +122,19 @@ std::uint64_t bytes_of(WaitKind kind) {
       return sizeof(pthread_rwlock_t);
     case WaitKind::kJoin:
       return kThreadBytes;
-    default:
-      return 0;
+    case WaitKind::kCondition:
+      return sizeof(pthread_cond_t);
+    case WaitKind::kSemaphore:
+      return sizeof(sem_t);
+    case WaitKind::kBarrier:
+      return sizeof(pthread_barrier_t);
+    case WaitKind::kOnce:
+      return sizeof(pthread_once_t);
+    case WaitKind::kSpin:
+    case WaitKind::kNone:
+      break;
   }
+  return 0;
 }
 
 bool inherits_priority(std::uint64_t address) {
@@ -112,8 +166,15 @@ LockState probe_lock(std::uint64_t lock, LockKind kind) {
       return probe_mutex(lock);
     case LockKind::kRwlock:
       return probe_rwlock(lock);
+    case LockKind::kCondition:
+      return probe_condition(lock);
+    case LockKind::kSemaphore:
+      return probe_semaphore(lock);
+    case LockKind::kBarrier:
+      return probe_barrier(lock);
     case LockKind::kSpin:
-      break;
+    case LockKind::kOnce:
+      break;  // libc keeps no owner for these
   }
   return {};
 }

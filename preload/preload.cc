@@ -72,6 +72,8 @@ __attribute__((constructor)) void load() {
             : "this program was built with AddressSanitizer; it runs without impasse");
   }
   if (other != nullptr || !read_options()) switch_off();
+  // Numbers are wanted of a program that has one thread, too.
+  if (counts_locks()) begin_watching();
 }
 
 // Not a destructor of anything: other threads run on. Only the ledger's name goes.

@@ -11,11 +11,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <initializer_list>
 
+#include "detector/stats_block.h"
 #include "detector/watchdog.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
@@ -23,8 +21,11 @@
 #include "interpose/session.h"
 #include "preload/aftermath.h"
 #include "preload/dump_signal.h"
+#include "preload/kept_options.h"
 #include "preload/lock_probe.h"
+#include "preload/process_view.h"
 #include "preload/resident.h"
+#include "preload/stats_keeper.h"
 #include "symbolize/arena.h"
 #include "symbolize/crash_guard.h"
 #include "witness/order_watch.h"
@@ -63,11 +64,6 @@ struct OwnThread {
 constinit OwnThread watchdog_thread;
 constinit OwnThread side_thread;
 
-constinit Options the_options;
-constinit char options_text[kTextBytes] = {};
-constinit char report_directory[2 * kTextBytes] = {};
-constinit char temporary_directory[kTextBytes] = {};
-
 bool thread_alive(std::uint32_t tid) {
   return syscall(SYS_tgkill, syscall(SYS_getpid), static_cast<pid_t>(tid), 0) == 0 ||
          errno != ESRCH;
@@ -100,22 +96,9 @@ void become_own(const char* name) {
 }
 
 witness::Settings settings() {
-  witness::Settings settings;
-  settings.directory = report_directory;
-  settings.temporary_directory = temporary_directory;
-  settings.thresholds.wait_ns = the_options.wait.ns;
-  settings.most_reports = the_options.max_reports;
-  settings.running_stacks = the_options.running_stacks;
-  if (!the_options.suppressions.is("off")) {
-    settings.suppressions = the_options.suppressions.view();
-  }
-  if (!the_options.baseline.is("off")) settings.baseline = the_options.baseline.view();
+  witness::Settings settings = settings_of_options();
   settings.quiet = quiet;
   settings.outcome = &outcome;
-  std::string_view rest = options_text;
-  for (OptionToken token; next_token(rest, token);) {
-    settings.options.emplace_back(token.key, token.value);
-  }
   return settings;
 }
 
@@ -169,9 +152,10 @@ void answer_last_order_call() {
   called.compare_exchange_strong(calling, call::kNone, std::memory_order_acq_rel);
 }
 
-void answer_last_call(witness::Witness& witness) {
+void answer_last_call(witness::Witness& witness, StatsKeeper& stats) {
   if (called.load(std::memory_order_acquire) != call::kLastWords) return;
   witness.say_last_words();
+  stats.say_last_words();
   std::uint32_t answered = call::kLastWords;
   called.compare_exchange_strong(answered, call::kNone, std::memory_order_acq_rel);
 }
@@ -208,7 +192,8 @@ witness::Walkers& walkers_of_side_thread() {
 }
 
 // The program's last thread has ended, and waits for us a little longer than this.
-void finish(witness::Witness& witness, witness::OrderWatch* orders, Aftermath& aftermath) {
+void finish(witness::Witness& witness, witness::OrderWatch* orders, Aftermath& aftermath,
+            StatsKeeper& stats) {
   constexpr unsigned kPatienceMs = 1'500;
   turn_to_orders(orders, witness, true);
   for (unsigned ms = 0; ms < kPatienceMs; ++ms) {
@@ -219,13 +204,14 @@ void finish(witness::Witness& witness, witness::OrderWatch* orders, Aftermath& a
     nanosleep(&step, nullptr);
   }
   witness.say_last_words();
+  stats.say_last_words();
 }
 
 // Like the witness never torn down.
 witness::OrderWatch* new_order_watch(Ledger& ledger, witness::Walkers& walking) {
   OrderOptions options;
-  options.all = the_options.order == OrderWish::kAll;
-  options.classes = the_options.order_classes;
+  options.all = kept_options().order == OrderWish::kAll;
+  options.classes = kept_options().order_classes;
   return new witness::OrderWatch(ledger, walking, options);
 }
 
@@ -233,15 +219,18 @@ void* run_watchdog(void* argument) {
   become_own("impasse");
   const symbolize::OwnArena arena;
   Ledger& ledger = *static_cast<Ledger*>(argument);
-  Aftermath aftermath(the_options);
+  Aftermath aftermath(kept_options());
   // Never torn down: the side thread may still be at work for it when this thread ends.
   witness::Walkers& walking = walkers_of_side_thread();
   auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walking, side, aftermath);
-  const ProcessProbe probe{thread_alive, thread_name, probe_lock, monotonic_ns, probe_sleep};
-  Watchdog watchdog(ledger, probe, {the_options.wait.ns}, &witness);
+  const ProcessProbe probe{thread_alive, thread_name, probe_lock,
+                           monotonic_ns, probe_sleep, process_view()};
+  const Thresholds thresholds{kept_options().wait.ns, kept_options().conditions};
+  Watchdog watchdog(ledger, probe, thresholds, &witness);
   witness::OrderWatch* const orders =
-      the_options.order == OrderWish::kOff ? nullptr : new_order_watch(ledger, walking);
+      kept_options().order == OrderWish::kOff ? nullptr : new_order_watch(ledger, walking);
   Resident resident;
+  StatsKeeper stats(ledger, side, kept_options().stats);
   std::uint64_t intended = 0;
   std::uint64_t ending_since = 0;
   while (called.load(std::memory_order_acquire) != call::kDismissed) {
@@ -250,6 +239,7 @@ void* run_watchdog(void* argument) {
     const bool last = called.load(std::memory_order_acquire) == call::kLastOrders;
     watchdog.turn(monotonic_ns(), intended);
     turn_to_orders(orders, witness, last);
+    stats.turn(monotonic_ns());
     witness.tend(monotonic_ns());
     aftermath.act(witness, monotonic_ns());
     const bool answered = answer_requests(ledger, witness, orders);
@@ -257,13 +247,15 @@ void* run_watchdog(void* argument) {
     const bool at_work = witness.naming() || aftermath.busy();
     busy.store(at_work, std::memory_order_release);
     if (last) answer_last_order_call();
-    resident.after_turn(at_work || answered || loaded.load(std::memory_order_relaxed) == 0);
+    const bool hears = orders != nullptr && orders->at_work();
+    resident.after_turn(at_work || answered || hears ||
+                        loaded.load(std::memory_order_relaxed) == 0);
     end_process_at_last(monotonic_ns(), ending_since);
-    answer_last_call(witness);
+    answer_last_call(witness, stats);
     intended = watchdog.pause_ns();
     sleep_or_be_called(intended);
   }
-  finish(witness, orders, aftermath);
+  finish(witness, orders, aftermath, stats);
   busy.store(false, std::memory_order_release);
   return nullptr;
 }
@@ -293,22 +285,6 @@ void join(OwnThread& thread) {
   real::call(real::pthread_clockjoin_np)(thread.handle, nullptr, CLOCK_MONOTONIC, &soon);
 }
 
-// The program may change its directory later. What does not fit is cut off.
-void make_absolute(const char* path, char* into, std::size_t room) {
-  char here[kTextBytes] = "";
-  const bool relative = path[0] != '/' && getcwd(here, sizeof here) != nullptr;
-  if (std::strcmp(path, ".") == 0 && relative) path = "";
-  std::snprintf(into, room, "%s%s%s", relative ? here : "", relative && path[0] != '\0' ? "/" : "",
-                path);
-}
-
-void make_absolute(Target& path, std::initializer_list<std::string_view> words) {
-  if (std::find(words.begin(), words.end(), path.view()) != words.end()) return;
-  char absolute[2 * kTextBytes];
-  make_absolute(path.c_str(), absolute, sizeof absolute);
-  path.assign(absolute);
-}
-
 // It has its parent's memory.
 bool in_vfork_child() {
   const Ledger* const here = ledger();
@@ -323,18 +299,8 @@ bool something_counts() {
 }  // namespace
 
 void set_up_watchdog(const Options& options, const char* text, Complaints& complaints) {
-  the_options = options;
-  std::snprintf(options_text, sizeof options_text, "%s", text);
-  make_absolute(options.dir.c_str(), report_directory, sizeof report_directory);
-  make_absolute(the_options.log, {"off", "stderr", "syslog"});
-  make_absolute(the_options.on_finding, {"off"});
-  make_absolute(the_options.suppressions, {"off"});
-  make_absolute(the_options.baseline, {"off"});
-  const char* const temporary = secure_getenv("TMPDIR");
-  if (temporary != nullptr) {
-    std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
-  }
-  if (!listen_for_dump_signal(the_options.dump_signal)) {
+  keep_options(options, text);
+  if (!listen_for_dump_signal(options.dump_signal)) {
     complaints.add({"wrong value '", options.dump_signal.view(),
                     "' for option 'dump_signal'; expected QUIT, USR1, USR2, HUP, URG, PWR, WINCH, "
                     "IO or the number of one of them or of a real-time signal; using 'off'"});
@@ -385,7 +351,7 @@ void forget_watchdog() {
 void settle_orders() {
   constexpr std::uint64_t kPatienceNs = 1'000'000'000;
   const bool watched = ledger() != nullptr && !in_vfork_child() &&
-                       the_options.order != OrderWish::kOff &&
+                       kept_options().order != OrderWish::kOff &&
                        watchdog_thread.running.load(std::memory_order_acquire);
   if (!watched || ledger()->header().sights_used.load(std::memory_order_relaxed) == 0) return;
   std::uint32_t calling = call::kNone;
@@ -414,6 +380,12 @@ void settle_findings() {
   }
 }
 
+// To be shown at the end.
+bool has_numbers() {
+  const Ledger* const here = ledger();
+  return kept_options().stats && here != nullptr && anything_counted(*here);
+}
+
 // It takes a turn of the watchdog and a few lines; a standard error that takes none is given up
 // sooner. With rules there is something to say even when the watchdog has only begun to read them.
 void say_last_words() {
@@ -424,10 +396,13 @@ void say_last_words() {
     const timespec step{0, 100'000};
     while (condition() && monotonic_ns() - start < kPatienceNs) nanosleep(&step, nullptr);
   };
-  if (!the_options.suppressions.is("off")) {
+  if (!kept_options().suppressions.is("off")) {
     wait_while([] { return !outcome.ready.load(std::memory_order_acquire); });
   }
-  if (!outcome.has_last_words.load(std::memory_order_acquire) && !something_counts()) return;
+  if (!outcome.has_last_words.load(std::memory_order_acquire) && !something_counts() &&
+      !has_numbers()) {
+    return;
+  }
   wait_while([] {
     std::uint32_t before = call::kNone;
     const bool said =
@@ -440,7 +415,7 @@ void say_last_words() {
 
 int exit_status_of_findings() {
   const bool found = !in_vfork_child() && something_counts();
-  return found ? static_cast<int>(the_options.exit_code) : 0;
+  return found ? static_cast<int>(kept_options().exit_code) : 0;
 }
 
 void end_process(int status) {

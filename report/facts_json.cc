@@ -2,6 +2,7 @@
 
 #include "report/ages.h"
 #include "report/json_writer.h"
+#include "report/report_words.h"
 #include "report/roster.h"
 #include "report/words.h"
 #include "system/system_calls.h"
@@ -57,6 +58,7 @@ class Writer {
   void clock();
   void thread(const ThreadFact& thread);
   void wait(const Waiting& waiting);
+  void signalled_by(std::uint64_t object);
   void hold_words(const HoldFact& hold);
   void live_facts(const LiveThread& live);
   void departures();
@@ -160,7 +162,24 @@ void Writer::wait(const Waiting& waiting) {
     }
     json_.end_array();
   }
+  if (waiting.kind == WaitKind::kCondition || waiting.kind == WaitKind::kSemaphore) {
+    signalled_by(waiting.object);
+  }
   json_.end_object();
+}
+
+void Writer::signalled_by(std::uint64_t object) {
+  json_.begin_array("signalled_by");
+  for (const auto& [thread, signal] : roster_.signals_of(object)) {
+    json_.begin_object();
+    json_.number("tid", thread->tid);
+    json_.text("how", word_of(kSignalWords, signal->kind));
+    place("site", signal->site);
+    json_.number("count", signal->count);
+    age("age_ns", ages_.since_tick(signal->tick));
+    json_.end_object();
+  }
+  json_.end_array();
 }
 
 void Writer::hold_words(const HoldFact& hold) {

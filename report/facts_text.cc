@@ -42,6 +42,7 @@ class Writer {
   std::string waited_object(const Waiting& waiting) const;
   void wait(const ThreadFact& thread, const Waiting& waiting);
   void holders_of(const ThreadFact& waiting, std::uint64_t lock);
+  void signallers_of(std::uint64_t object);
   void holds(const ThreadFact& thread, const HoldFact* said);
   void hold(const HoldFact& hold);
   void unlisted();
@@ -124,6 +125,12 @@ std::string Writer::waited_object(const Waiting& waiting) const {
       return "for spinlock " + hex(waiting.object);
     case WaitKind::kCondition:
       return "on condition " + hex(waiting.object);
+    case WaitKind::kSemaphore:
+      return "for semaphore " + hex(waiting.object);
+    case WaitKind::kBarrier:
+      return "at barrier " + hex(waiting.object);
+    case WaitKind::kOnce:
+      return "for the initializer of once " + hex(waiting.object);
     case WaitKind::kJoin: {
       const ThreadFact* awaited = roster_.by_handle(waiting.object);
       return "for " + (awaited ? who(*awaited) : "a thread that is not in the ledger") + " to end";
@@ -171,6 +178,28 @@ void Writer::wait(const ThreadFact& thread, const Waiting& waiting) {
             plural(waiting.outer, "other wait", "other waits") + "\n";
   }
   if (waits_for_lock(waiting.kind)) holders_of(thread, waiting.object);
+  if (waiting.kind == WaitKind::kCondition || waiting.kind == WaitKind::kSemaphore) {
+    signallers_of(waiting.object);
+  }
+}
+
+// Who woke its waiters, the newest first.
+void Writer::signallers_of(std::uint64_t object) {
+  const auto signals = roster_.signals_of(object);
+  for (std::size_t i = 0; i < signals.size() && i < kHoldersShown; ++i) {
+    const auto& [thread, signal] = signals[i];
+    const auto age = ages_.since_tick(signal->tick);
+    const char* const verb = signal->kind == SignalKind::kPost        ? "posted"
+                             : signal->kind == SignalKind::kBroadcast ? "broadcast"
+                                                                      : "signalled";
+    out_ += std::string("  ") + verb + " by " + who(*thread) + " at " + at(signal->site) + ", " +
+            plural(signal->count, "time", "times") + (age ? ", last " + about(*age) + " ago" : "") +
+            "\n";
+  }
+  if (signals.size() > kHoldersShown) {
+    out_ +=
+        "  and from " + plural(signals.size() - kHoldersShown, "more place", "more places") + "\n";
+  }
 }
 
 void Writer::holders_of(const ThreadFact& waiting, std::uint64_t lock) {

@@ -20,6 +20,13 @@ void for_each_frame(AnyReport& report, Visit visit) {
     if (thread.wait) site(thread.wait->site);
     site(thread.entry);
   }
+  for (auto& lock : report.locks) {
+    for (auto& signaller : lock.signallers) site(signaller.site);
+  }
+  for (auto& call : report.calls) {
+    site(call.site);
+    site(call.held_site);
+  }
   for (auto& order : report.finding.orders) {
     site(order.from_site);
     site(order.to_site);

@@ -135,8 +135,9 @@ std::string short_function(std::string_view text, std::size_t arguments) {
 }
 
 bool is_library_wrapper(std::string_view function, std::string_view file) {
-  constexpr std::array<std::string_view, 9> kFunctions = {
-      "std::",   "__gthread_", "__gnu_cxx::", "pthread_",  "mtx_",
+  constexpr std::array<std::string_view, 14> kFunctions = {
+      "std::",   "__gthread_", "__gnu_cxx::", "pthread_",      "mtx_",
+      "cnd_",    "sem_wait",   "sem_post",    "sem_timedwait", "sem_clockwait",
       "boost::", "absl::",     "bool std::",  "void std::"};
   const auto is_start = [function](std::string_view start) { return function.starts_with(start); };
   return std::any_of(kFunctions.begin(), kFunctions.end(), is_start) ||

@@ -67,6 +67,25 @@ std::string Phrases::lock_in_full(std::uint32_t index) const {
          ")";
 }
 
+std::string Phrases::lock_of_kind(std::uint32_t index) const {
+  const Lock* const lock = lock_at(index);
+  if (lock == nullptr || lock->name.empty()) return this->lock(index);
+  return std::string(lock_word(lock->kind)) + " " + this->lock(index);
+}
+
+std::string Phrases::awaited(const Wait& wait) const {
+  if (lock_at(wait.lock) != nullptr || is_held(lock_kind(wait.kind))) return lock(wait.lock);
+  return std::string(lock_word(lock_kind(wait.kind))) + " " + hex(wait.object);
+}
+
+std::string Phrases::awaited_of_kind(const Wait& wait) const {
+  return lock_at(wait.lock) == nullptr ? awaited(wait) : lock_of_kind(wait.lock);
+}
+
+std::string Phrases::awaited_in_full(const Wait& wait) const {
+  return lock_at(wait.lock) == nullptr ? awaited(wait) : lock_in_full(wait.lock);
+}
+
 // ---- where
 
 std::string Phrases::place_of_source(const symbolize::Source& source) const {
@@ -138,6 +157,10 @@ std::string Phrases::hold_place(const Thread& thread, const Hold& hold) const {
   return place_outwards(thread, hold.frame == kNobody ? all : hold.frame, hold.site);
 }
 
+std::string Phrases::call_place(const symbolize::Frame& site) const {
+  return outside_library(site).value_or(place(site));
+}
+
 std::string Phrases::stack_place(const Thread& thread) const {
   const auto& frames = report_.stack_of(thread).frames;
   for (const symbolize::Frame& frame : frames) {
@@ -200,8 +223,17 @@ std::string Phrases::doing_in_wait(const Wait& wait) const {
       text = "waiting to write " + lock(wait.lock);
       break;
     case WaitKind::kCondition:
-      text = "waiting on condition " + hex(wait.object);
+      text = "waiting on " + awaited_of_kind(wait);
       if (wait.mutex != kNobody) text += ", having given back " + lock(wait.mutex);
+      break;
+    case WaitKind::kSemaphore:
+      text = "waiting for " + awaited_of_kind(wait);
+      break;
+    case WaitKind::kBarrier:
+      text = "waiting at " + awaited_of_kind(wait);
+      break;
+    case WaitKind::kOnce:
+      text = "waiting for another thread to end the initializer of " + awaited(wait);
       break;
     case WaitKind::kJoin:
       text = "waiting for the end of " +

@@ -29,11 +29,19 @@ class Phrases {
   std::string lock(std::uint32_t lock) const;      // "Stream::mu"; without a name "mutex 0x7f31…"
   std::string lock_in_full(std::uint32_t lock) const;  // "Stream::mu (rwlock 0x7f31c00241a8)"
 
+  std::string lock_of_kind(std::uint32_t lock) const;  // "condition not_full"
+  // What is waited for, also where there is no more than its address: "not_full", "condition
+  // 0x7f31…"; with its kind: "condition not_full".
+  std::string awaited(const Wait& wait) const;
+  std::string awaited_of_kind(const Wait& wait) const;
+  std::string awaited_in_full(const Wait& wait) const;
+
   // "Stream::tryGetView stream.cc:564", "river-node+0x1234"
   std::string place(const symbolize::Frame& frame) const;
   // The same of a call that locks: wrappers of the C++ library are passed over, outwards.
   std::string wait_place(const Thread& thread) const;
   std::string hold_place(const Thread& thread, const Hold& hold) const;
+  std::string call_place(const symbolize::Frame& site) const;    // no stack is known of it
   std::string stack_place(const Thread& thread) const;           // where it is now
   std::string caller_name(const symbolize::Frame& frame) const;  // "SyncStreams"
   std::string module_place(std::uint64_t pc) const;              // "libc.so.6 +0x10af1c"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "report/ink.h"
+#include "report/signal_words.h"
 
 namespace impasse::report {
 namespace {
@@ -23,10 +24,12 @@ Step step(const Phrases& say, const Link& link) {
   const Thread* const waiter = say.thread_at(link.waiter);
   const WaitKind kind = waiter != nullptr && waiter->wait ? waiter->wait->kind : WaitKind::kMutex;
   Step one{std::string(wish(kind)), say.lock(link.lock), "held by"};
-  if (link.reason == LinkReason::kWaitingWriter) {
+  const Lock* const lock = say.lock_at(link.lock);
+  if (link.reason == LinkReason::kSignaller) {
+    one.by = lock != nullptr && lock->kind == LockKind::kSemaphore ? "posted by" : "signalled by";
+  } else if (link.reason == LinkReason::kWaitingWriter) {
     one.by = "behind the writer";
   } else if (const Hold* hold = say.hold_of(link.blocker, link.lock)) {
-    const Lock* const lock = say.lock_at(link.lock);
     if (lock != nullptr && lock->kind == LockKind::kRwlock) {
       one.by = hold->shared ? "held for reading by" : "held for writing by";
     }
@@ -129,8 +132,7 @@ std::string wire(std::size_t width, const std::string& words) {
   return repeat("─", left) + words + repeat("─", width > used + left ? width - used - left : 0);
 }
 
-Lines circle(const Phrases& say, std::size_t width) {
-  const auto& cycle = say.report().finding.cycle;
+Lines circle(const Phrases& say, const std::vector<Link>& cycle, std::size_t width) {
   if (cycle.empty()) return {};
   if (cycle.size() == 1) return itself(say, cycle[0]);
   if (cycle.size() == 2) {
@@ -140,7 +142,12 @@ Lines circle(const Phrases& say, std::size_t width) {
   return cycle.size() <= kRingThreads ? ring(say, cycle) : closing_list(say, cycle);
 }
 
+Lines circle(const Phrases& say, std::size_t width) {
+  return circle(say, say.report().finding.cycle, width);
+}
+
 Lines picture(const Phrases& say, std::size_t width) {
+  if (is_stuck_group(say.report().finding.kind)) return stuck_picture(say, width);
   Lines lines = circle(say, width);
   const Lines tree = wait_tree(say, width);
   if (!lines.empty() && !tree.empty()) {

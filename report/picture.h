@@ -18,6 +18,12 @@ std::vector<std::string> picture(const Phrases& say, std::size_t width);
 // The two halves of it.
 std::vector<std::string> circle(const Phrases& say, std::size_t width);
 std::vector<std::string> wait_tree(const Phrases& say, std::size_t width);
+// Of a stuck condition, or of all asleep: in place of both.
+std::vector<std::string> stuck_picture(const Phrases& say, std::size_t width);
+
+// These links, each one's blocker the next one's waiter.
+std::vector<std::string> circle(const Phrases& say, const std::vector<Link>& links,
+                                std::size_t width);
 
 // A piece of line with its words in the middle.
 std::string wire(std::size_t width, const std::string& words);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "detector/blocking_call.h"
 #include "detector/finding_kinds.h"
 #include "detector/words.h"
 #include "symbolize/stack_depot.h"
@@ -26,8 +27,8 @@ using impasse::MisuseKind;
 
 struct Wait {
   WaitKind kind = WaitKind::kNone;
-  std::uint64_t object = 0;        // lock, condition or pthread_t
-  std::uint32_t lock = kNobody;    // in Report::locks, if it is a lock
+  std::uint64_t object = 0;        // lock, condition, …, or pthread_t
+  std::uint32_t lock = kNobody;    // in Report::locks; a join is for none
   std::uint32_t mutex = kNobody;   // in Report::locks: the one that a condition wait gave back
   std::uint32_t thread = kNobody;  // in Report::threads: the one that is joined
   std::uint64_t since_ns = 0;
@@ -67,6 +68,18 @@ struct Thread {
 
 enum class Memory : std::uint8_t { kUnknown, kGlobal, kHeap, kStack, kMapped };
 
+// A thread that woke others, who waited for a condition or a semaphore, from one place.
+struct Signaller {
+  std::uint32_t thread = kNobody;  // in Report::threads, if it is still there
+  std::uint32_t tid = 0;
+  std::string name;  // empty: not known
+  SignalKind how = SignalKind::kSignal;
+  symbolize::Frame site;  // the program's call
+  std::uint64_t count = 0;
+  std::uint64_t last_ns = 0;  // known to the watchdog's clock: good to a tenth of a second
+};
+
+// A lock, or what nobody holds and others give: a condition, a semaphore, a barrier.
 struct Lock {
   std::uint64_t address = 0;
   LockKind kind = LockKind::kMutex;
@@ -79,6 +92,9 @@ struct Lock {
   std::uint64_t waited_ns = 0;       // in those that lasted 10 ms or more and have ended
   // libc's own word says so: tid of the owner of a mutex or of the writer, 0 when none or not known
   std::uint32_t owner_word = 0;
+  std::vector<Signaller> signallers;         // of a condition or a semaphore: the newest first
+  bool signallers_ended = false;             // threads that have ended woke its waiters, too
+  std::uint32_t signallers_maker = kNobody;  // in Report::threads: who had made all of those
 };
 
 // Who waits behind whom.
@@ -125,11 +141,12 @@ struct Finding {
       0;                    // 0: the first report of this finding; then how often it was told again
   std::string fingerprint;  // stable from run to run
   std::uint64_t found_ns = 0;  // CLOCK_MONOTONIC of the first confirmation
-  bool certain = true;
+  bool certain = true;         // false: likely, but somebody could still act
   // The cycle, in order: each link's blocker is the next one's waiter; one link for a thread that
   // waits for itself. Empty when there is none.
   std::vector<Link> cycle;
-  // Everybody else who waits behind it, directly or not; those nearest to the root first.
+  // Everybody else who waits behind it, directly or not; those nearest to the root first. Of a
+  // stuck condition and of all asleep: everybody, each with one of those that could end its wait.
   std::vector<Link> crowd;
   std::uint32_t root = kNobody;  // in threads: whom all wait for (long_wait, orphaned_lock, misuse)
   std::uint32_t root_lock = kNobody;  // in locks: the lock that they wait for nearest to the root
@@ -140,6 +157,19 @@ struct Finding {
   // lock_order: the circle of orders; every other kind: empty.
   std::vector<Order> orders;
   OrderDoubt doubt = OrderDoubt::kNone;
+};
+
+// From one place of the program, a call that may block was made while a lock was held; what goes on
+// now is not counted yet.
+struct CallTally {
+  std::uint32_t lock = kNobody;  // in Report::locks
+  BlockingCall call{};
+  symbolize::Frame site;
+  symbolize::Frame held_site;  // where the lock had been taken, the last time
+  std::uint64_t count = 0;
+  std::uint64_t sum_ns = 0;
+  std::uint64_t most_ns = 0;
+  std::uint64_t last_ns = 0;  // when the last one ended
 };
 
 struct Module {
@@ -172,6 +202,7 @@ struct Report {
   Finding finding;
   std::vector<Thread> threads;
   std::vector<Lock> locks;
+  std::vector<CallTally> calls;  // of a long wait: by lock, the root lock first; the longest first
   symbolize::StackDepot stacks;  // equal ones are there once
   std::vector<Module> modules;
   std::vector<std::pair<std::string, std::string>>

@@ -30,6 +30,8 @@ class Writer {
   void wait(const Wait& wait);
   void hold(const Hold& hold);
   void lock(const Lock& lock, std::uint32_t index);
+  void signaller(const Signaller& signaller);
+  void calls();
   void modules();
   void small_print();
 
@@ -55,6 +57,7 @@ std::string Writer::all() {
   out_.begin_array("locks");
   for (std::uint32_t i = 0; i < report_.locks.size(); ++i) lock(report_.locks[i], i);
   out_.end_array();
+  calls();
   sheet_.tables();
   modules();
   small_print();
@@ -202,7 +205,43 @@ void Writer::lock(const Lock& lock, std::uint32_t number) {
   out_.number("contended", lock.contended);
   out_.number("waited_ns", lock.waited_ns);
   out_.number("owner_word", lock.owner_word);
+  out_.begin_array("signallers");
+  for (const Signaller& one : lock.signallers) signaller(one);
+  out_.end_array();
+  out_.boolean("signallers_ended", lock.signallers_ended);
+  sheet_.index("signallers_maker", lock.signallers_maker);
   out_.end_object();
+}
+
+void Writer::signaller(const Signaller& signaller) {
+  out_.begin_row();
+  sheet_.index("thread", signaller.thread);
+  out_.number("tid", signaller.tid);
+  sheet_.text("name", signaller.name);
+  out_.text("how", word_of(kSignalWords, signaller.how));
+  sheet_.place("site", signaller.site);
+  out_.number("count", signaller.count);
+  out_.number("last_ns", signaller.last_ns);
+  sheet_.time("last", signaller.last_ns);
+  out_.end_object();
+}
+
+void Writer::calls() {
+  out_.begin_array("calls");
+  for (const CallTally& call : report_.calls) {
+    out_.begin_row();
+    sheet_.index("lock", call.lock);
+    out_.text("call", word_of(call.call));
+    sheet_.place("site", call.site);
+    sheet_.place("held_site", call.held_site);
+    out_.number("count", call.count);
+    out_.number("sum_ns", call.sum_ns);
+    out_.number("most_ns", call.most_ns);
+    out_.number("last_ns", call.last_ns);
+    sheet_.time("last", call.last_ns);
+    out_.end_object();
+  }
+  out_.end_array();
 }
 
 void Writer::modules() {

@@ -37,7 +37,9 @@ class Reader {
   symbolize::Stack stack(const Node& node);
   symbolize::Frame site(const Node& node);  // a reference to a place
   symbolize::StackId stack_id(const Node& node) const;
-  Lock lock(const Node& node) const;
+  Lock lock(const Node& node);
+  Signaller signaller(const Node& node);
+  CallTally call(const Node& node);
   void small_print();
 
   std::uint32_t thread_index(const Node& node) const { return node.index(threads_); }
@@ -80,6 +82,7 @@ Report Reader::read() {
   all_.at("threads").each([this](const Node& n) { report_.threads.push_back(thread(n)); });
   report_.threads_not_looked_at = all_.at("threads_not_looked_at").number<std::uint64_t>();
   all_.at("locks").each([this](const Node& n) { report_.locks.push_back(lock(n)); });
+  all_.at("calls").each([this](const Node& n) { report_.calls.push_back(call(n)); });
   small_print();
   return std::move(report_);
 }
@@ -257,7 +260,7 @@ symbolize::Frame Reader::place(const Node& node, std::size_t modules) {
   return frame;
 }
 
-Lock Reader::lock(const Node& node) const {
+Lock Reader::lock(const Node& node) {
   Lock lock;
   lock.address = node.at("address").address();
   lock.kind = node.at("kind").word(kLockWords);
@@ -269,7 +272,37 @@ Lock Reader::lock(const Node& node) const {
   lock.contended = node.at("contended").number<std::uint64_t>();
   lock.waited_ns = node.at("waited_ns").number<std::uint64_t>();
   lock.owner_word = node.at("owner_word").number<std::uint32_t>();
+  node.at("signallers").each([&](const Node& n) { lock.signallers.push_back(signaller(n)); });
+  lock.signallers_ended = node.at("signallers_ended").boolean();
+  lock.signallers_maker = thread_index(node.at("signallers_maker"));
   return lock;
+}
+
+Signaller Reader::signaller(const Node& node) {
+  Signaller signaller;
+  signaller.thread = thread_index(node.at("thread"));
+  signaller.tid = node.at("tid").number<std::uint32_t>();
+  signaller.name = node.at("name").text();
+  signaller.how = node.at("how").word(kSignalWords);
+  signaller.site = site(node.at("site"));
+  signaller.count = node.at("count").number<std::uint64_t>();
+  signaller.last_ns = node.at("last_ns").number<std::uint64_t>();
+  return signaller;
+}
+
+CallTally Reader::call(const Node& node) {
+  CallTally call;
+  call.lock = lock_index(node.at("lock"));
+  const std::size_t known = blocking_call_named(node.at("call").text());
+  if (known == kBlockingCalls) node.at("call").wrong("is no call that may block");
+  call.call = static_cast<BlockingCall>(known);
+  call.site = site(node.at("site"));
+  call.held_site = site(node.at("held_site"));
+  call.count = node.at("count").number<std::uint64_t>();
+  call.sum_ns = node.at("sum_ns").number<std::uint64_t>();
+  call.most_ns = node.at("most_ns").number<std::uint64_t>();
+  call.last_ns = node.at("last_ns").number<std::uint64_t>();
+  return call;
 }
 
 void Reader::small_print() {

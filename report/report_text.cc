@@ -1,6 +1,7 @@
 #include "report/report_text.h"
 
 #include "report/ages.h"
+#include "report/call_words.h"
 #include "report/order_picture.h"
 #include "report/order_text.h"
 #include "report/phrases.h"
@@ -58,6 +59,16 @@ std::string circumstances(const Phrases& say) {
   return text;
 }
 
+// Where a line's words begin: behind who they are about, where that stands in a column of its own.
+std::size_t hanging_indent(const std::string& text, std::size_t inside, std::size_t width) {
+  if (inside == 0) return kIndent;
+  const std::size_t gap = text.find("  ", inside);
+  const std::size_t column = gap == std::string::npos ? gap : text.find_first_not_of(' ', gap);
+  if (column == std::string::npos) return kIndent + inside + 4;
+  const std::size_t indent = kIndent + columns(std::string_view(text).substr(0, column)) + 4;
+  return indent < width / 2 ? indent : kIndent + inside + 4;
+}
+
 // Breaks a paragraph between words; what follows the first line is indented like it.
 std::string paragraph(const std::string& text, std::size_t width) {
   const std::size_t inside = text.find_first_not_of(' ');
@@ -65,6 +76,7 @@ std::string paragraph(const std::string& text, std::size_t width) {
   std::string out(indent, ' ');
   std::size_t used = indent;
   std::size_t at = inside == std::string::npos ? text.size() : inside;
+  const std::size_t hanging = at < text.size() ? hanging_indent(text, inside, width) : indent;
   while (at < text.size()) {
     std::size_t end = text.find(' ', at);
     if (end == std::string::npos) end = text.size();
@@ -74,7 +86,6 @@ std::string paragraph(const std::string& text, std::size_t width) {
     const std::string_view bare = word.substr(0, word.find_last_not_of(' ') + 1);
     if (used > indent && used + columns(bare) > width) {
       while (out.ends_with(' ')) out.pop_back();
-      const std::size_t hanging = indent + (inside > 0 ? 4 : 0);
       out += "\n" + std::string(hanging, ' ');
       used = hanging;
     }
@@ -108,6 +119,10 @@ std::string report_text(const Report& report, const TextStyle& style) {
   add_lines(out, "WHAT ORDER", order_picture(say, style.width - kIndent));
   add_lines(out, "WHO WAITS FOR WHOM", picture(say, style.width - kIndent));
   add_lines(out, "TIMELINE", timeline(say, style.width));
+  if (const std::vector<std::string> calls = call_lines(say); !calls.empty()) {
+    out += "\n" + bold("CALLS UNDER THE LOCK") + "\n";
+    for (const std::string& line : calls) out += paragraph(line, style.width);
+  }
   out += order_section(say);
   out += thread_sections(say);
   out += small_print(say);

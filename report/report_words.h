@@ -16,7 +16,7 @@ struct Word {
   std::string_view word;
 };
 
-inline constexpr std::array<Word<FindingKind>, 7> kFindingWords = {{
+inline constexpr std::array<Word<FindingKind>, 9> kFindingWords = {{
     {FindingKind::kDump, "dump"},
     {FindingKind::kDeadlock, "deadlock"},
     {FindingKind::kSelfDeadlock, "self_deadlock"},
@@ -24,6 +24,8 @@ inline constexpr std::array<Word<FindingKind>, 7> kFindingWords = {{
     {FindingKind::kLongWait, "long_wait"},
     {FindingKind::kMisuse, "misuse"},
     {FindingKind::kLockOrder, "lock_order"},
+    {FindingKind::kStuckCondition, "stuck_condition"},
+    {FindingKind::kAllAsleep, "all_asleep"},
 }};
 inline constexpr std::array<Word<OrderDoubt>, 4> kDoubtWords = {{
     {OrderDoubt::kNone, "none"},
@@ -39,13 +41,19 @@ inline constexpr std::array<Word<MisuseKind>, 6> kMisuseWords = {{
     {MisuseKind::kExitWhileHolding, "exit_while_holding"},
     {MisuseKind::kRefusedRelock, "refused_relock"},
 }};
-inline constexpr std::array<Word<LinkReason>, 4> kReasonWords = {{
+inline constexpr std::array<Word<LinkReason>, 5> kReasonWords = {{
     {LinkReason::kHolder, "holder"},
     {LinkReason::kWaitingWriter, "waiting_writer"},
     {LinkReason::kJoin, "join"},
     {LinkReason::kGone, "gone"},
+    {LinkReason::kSignaller, "signaller"},
 }};
-inline constexpr std::array<Word<WaitKind>, 7> kWaitWords = {{
+inline constexpr std::array<Word<SignalKind>, 3> kSignalWords = {{
+    {SignalKind::kSignal, "signal"},
+    {SignalKind::kBroadcast, "broadcast"},
+    {SignalKind::kPost, "post"},
+}};
+inline constexpr std::array<Word<WaitKind>, 10> kWaitWords = {{
     {WaitKind::kNone, "none"},
     {WaitKind::kMutex, "mutex"},
     {WaitKind::kRead, "read"},
@@ -53,11 +61,18 @@ inline constexpr std::array<Word<WaitKind>, 7> kWaitWords = {{
     {WaitKind::kSpin, "spin"},
     {WaitKind::kCondition, "condition"},
     {WaitKind::kJoin, "join"},
+    {WaitKind::kSemaphore, "semaphore"},
+    {WaitKind::kBarrier, "barrier"},
+    {WaitKind::kOnce, "once"},
 }};
-inline constexpr std::array<Word<LockKind>, 3> kLockWords = {{
+inline constexpr std::array<Word<LockKind>, 7> kLockWords = {{
     {LockKind::kMutex, "mutex"},
     {LockKind::kRwlock, "rwlock"},
     {LockKind::kSpin, "spinlock"},
+    {LockKind::kOnce, "once"},
+    {LockKind::kCondition, "condition"},
+    {LockKind::kSemaphore, "semaphore"},
+    {LockKind::kBarrier, "barrier"},
 }};
 inline constexpr std::array<Word<Memory>, 5> kMemoryWords = {{
     {Memory::kUnknown, "unknown"},

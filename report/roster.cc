@@ -25,6 +25,12 @@ WaitKind wait_for(const HoldFact& hold) {
       return hold.shared ? WaitKind::kRead : WaitKind::kWrite;
     case LockKind::kSpin:
       return WaitKind::kSpin;
+    case LockKind::kOnce:
+      return WaitKind::kOnce;
+    case LockKind::kCondition:
+    case LockKind::kSemaphore:
+    case LockKind::kBarrier:
+      break;  // nobody holds these
   }
   return WaitKind::kNone;
 }
@@ -91,6 +97,21 @@ std::optional<Waiting> Roster::waiting(const ThreadFact& thread) const {
   const std::uint64_t outer = thread.wait ? thread.wait->outer + 1 : 0;
   return Waiting{wait_for(*intent), intent->lock, 0,     intent->site, age, false,
                  intent->timed,     outer,        intent};
+}
+
+Roster::Signals Roster::signals_of(std::uint64_t object) const {
+  Signals found;
+  for (const ThreadFact& thread : facts_.snapshot.threads) {
+    for (const SignalFact& signal : thread.signals) {
+      if (signal.object == object) found.emplace_back(&thread, &signal);
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [this](const auto& a, const auto& b) {
+    constexpr std::uint64_t kNotKnown = ~std::uint64_t{0};
+    return ages_.since_tick(a.second->tick).value_or(kNotKnown) <
+           ages_.since_tick(b.second->tick).value_or(kNotKnown);
+  });
+  return found;
 }
 
 }  // namespace impasse::report

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "detector/snapshot.h"
@@ -43,6 +44,10 @@ class Roster {
   bool is_gone(const ThreadFact& thread) const;
   // A lock that was asked for a moment ago is being taken, not waited for.
   std::optional<Waiting> waiting(const ThreadFact& thread) const;
+
+  // Who woke those that wait for a condition or a semaphore, and how: the newest first.
+  using Signals = std::vector<std::pair<const ThreadFact*, const SignalFact*>>;
+  Signals signals_of(std::uint64_t object) const;
 
   // Indices into the snapshot's threads: who waits for a lock, longest first; who waits otherwise;
   // who holds; the rest.

@@ -6,12 +6,14 @@
 #include "report/ages.h"
 #include "report/frames.h"
 #include "report/ink.h"
+#include "report/signal_words.h"
 #include "report/words.h"
 
 namespace impasse::report {
 namespace {
 
 constexpr std::size_t kLocksShown = 16;
+constexpr std::size_t kSignalPlacesShown = 6;  // of one of them
 constexpr std::size_t kNameColumns = 40;
 constexpr std::size_t kModulesShown = 24;
 constexpr std::size_t kRowsShown = 64;
@@ -59,6 +61,29 @@ std::string owner_words(const Phrases& say, std::uint32_t index) {
   return "; libc says that thread " + std::to_string(lock.owner_word) + " has it";
 }
 
+// Who woke those that waited for it.
+std::string signaller_lines(const Phrases& say, std::uint32_t index) {
+  const Lock& lock = say.report().locks[index];
+  const std::string verb(signal_verb(lock.kind));
+  const std::vector<SignalPlace> places = signal_places(say, index);
+  std::string text;
+  for (std::size_t i = 0; i < places.size() && i < kSignalPlacesShown; ++i) {
+    text += "    " + verb + " " + signal_place_words(say, places[i]) + "\n";
+  }
+  if (places.size() > kSignalPlacesShown) {
+    text += "    … " + counted(places.size() - kSignalPlacesShown, "other place", "other places") +
+            ": in the JSON form\n";
+  }
+  if (lock.signallers_ended) {
+    text += "    " + verb + " by threads that have ended, too";
+    if (say.thread_at(lock.signallers_maker) != nullptr) {
+      text += "; all made by " + say.who(lock.signallers_maker);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 std::string lock_line(const Phrases& say, std::uint32_t index, std::size_t name_width) {
   const Lock& lock = say.report().locks[index];
   std::string text = "  ";
@@ -72,7 +97,7 @@ std::string lock_line(const Phrases& say, std::uint32_t index, std::size_t name_
         ", waited for " + (lock.contended == 1 ? "once" : counted(lock.contended, "time", "times"));
     if (lock.waited_ns != 0) text += " (" + duration(lock.waited_ns) + " in all)";
   }
-  return text + owner_words(say, index) + "\n";
+  return text + owner_words(say, index) + "\n" + signaller_lines(say, index);
 }
 
 // Those of the finding first, then those most waited for.

@@ -21,7 +21,13 @@ std::string_view wish(WaitKind kind) {
     case WaitKind::kJoin:
       return "waits for the end of";
     case WaitKind::kCondition:
-      return "waits on a condition under";
+      return "waits on";
+    case WaitKind::kSemaphore:
+      return "waits for";
+    case WaitKind::kBarrier:
+      return "waits at";
+    case WaitKind::kOnce:
+      return "waits for the initializer of";
     default:
       return "wants";
   }
@@ -41,6 +47,12 @@ std::string_view wait_function(WaitKind kind) {
       return "pthread_cond_wait";
     case WaitKind::kJoin:
       return "pthread_join";
+    case WaitKind::kSemaphore:
+      return "sem_wait";
+    case WaitKind::kBarrier:
+      return "pthread_barrier_wait";
+    case WaitKind::kOnce:
+      return "pthread_once";
     case WaitKind::kNone:
       break;
   }

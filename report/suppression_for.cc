@@ -6,6 +6,7 @@
 #include "report/commonplace.h"
 #include "report/function_name.h"
 #include "report/report_text.h"
+#include "report/signal_words.h"
 #include "report/suppression_match.h"
 
 namespace impasse::report {
@@ -32,6 +33,7 @@ class Functions {
     }
     if (finding.cycle.empty()) hold_of(finding.root, finding.root_lock);
     if (finding.kind == FindingKind::kMisuse) wait_of(finding.root);
+    if (is_stuck_group(finding.kind)) root_lock();
     if (found_.empty() && !finding.crowd.empty()) wait_of(finding.crowd.front().waiter);
     return std::move(found_);
   }
@@ -52,6 +54,16 @@ class Functions {
     if (!thread.wait) return;
     const Frames& frames = report_.stack_of(thread).frames;
     outwards(thread.wait->site, frames, frame_of(thread.wait->site, frames));
+  }
+
+  // Where it is waited for, and where its waiters used to be woken.
+  void root_lock() {
+    const std::uint32_t lock = report_.finding.root_lock;
+    if (lock >= report_.locks.size()) return;
+    for (const Link& link : report_.finding.crowd) {
+      if (link.lock == lock) wait_of(link.waiter);
+    }
+    for (const Signaller& one : report_.locks[lock].signallers) outwards(one.site, {}, 0);
   }
 
   void hold_of(std::uint32_t index, std::uint32_t lock) {

@@ -24,6 +24,10 @@ class Places {
     for (const Thread& thread : report.threads) {
       if (thread.involved) note(thread);
     }
+    for (const std::uint32_t lock : locks_) {
+      if (lock >= report.locks.size()) continue;
+      for (const Signaller& one : report.locks[lock].signallers) note(one.site);
+    }
     for (const Order& order : report.finding.orders) {
       note(order.from_site);
       note(order.to_site);

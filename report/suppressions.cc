@@ -14,9 +14,10 @@ namespace {
 constexpr std::size_t kLongestLine = 4'096;
 constexpr std::size_t kLongestShown = 160;
 constexpr std::string_view kKeys[] = {"kind", "function", "module", "file", "fingerprint"};
-constexpr std::array kKinds = {FindingKind::kDeadlock,     FindingKind::kSelfDeadlock,
-                               FindingKind::kOrphanedLock, FindingKind::kLongWait,
-                               FindingKind::kMisuse,       FindingKind::kLockOrder};
+constexpr std::array kKinds = {FindingKind::kDeadlock,       FindingKind::kSelfDeadlock,
+                               FindingKind::kOrphanedLock,   FindingKind::kLongWait,
+                               FindingKind::kMisuse,         FindingKind::kLockOrder,
+                               FindingKind::kStuckCondition, FindingKind::kAllAsleep};
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';

@@ -21,6 +21,8 @@ constexpr KindWords kWords[] = {
     {FindingKind::kOrphanedLock, "orphaned lock", "orphaned locks"},
     {FindingKind::kLongWait, "long wait", "long waits"},
     {FindingKind::kMisuse, "broken rule", "broken rules"},
+    {FindingKind::kStuckCondition, "stuck condition", "stuck conditions"},
+    {FindingKind::kAllAsleep, "process asleep", "processes asleep"},
     {FindingKind::kLockOrder, "lock order", "lock orders"},
 };
 

@@ -15,7 +15,7 @@
 namespace impasse::report {
 
 struct Tally {
-  static constexpr std::size_t kKinds = static_cast<std::size_t>(FindingKind::kLockOrder) + 1;
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(FindingKind::kAllAsleep) + 1;
 
   std::array<std::uint32_t, kKinds> told{};  // by kind
   std::array<std::uint32_t, kKinds> low{};   // of those, with a doubt

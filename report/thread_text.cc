@@ -7,6 +7,7 @@
 #include "report/ages.h"
 #include "report/frame_text.h"
 #include "report/ink.h"
+#include "report/signal_words.h"
 #include "report/thread_groups.h"
 #include "report/words.h"
 
@@ -38,6 +39,7 @@ class Writer {
   std::string wait(const ThreadGroup& group) const;
   std::string wait_object(const ThreadGroup& group) const;
   std::string holders(const ThreadGroup& group) const;
+  std::string woken(const ThreadGroup& group) const;
   std::string holds(const ThreadGroup& group) const;
   std::string hold(const ThreadGroup& group, std::size_t which) const;
   std::string times(const ThreadGroup& group) const;
@@ -92,9 +94,11 @@ void Writer::split() {
 
 std::string Writer::all() {
   split();
-  // Of a circle each thread for itself; of a crowd those that are alike together.
+  // Of a circle each thread for itself; of a crowd those that are alike together, of a stuck group
+  // those that wait for the same.
   std::vector<ThreadGroup> in_it = group_threads(say_, circle_, true);
-  for (ThreadGroup& group : group_threads(say_, involved_, false)) {
+  const bool stuck = is_stuck_group(report_.finding.kind);
+  for (ThreadGroup& group : group_threads(say_, involved_, stuck)) {
     in_it.push_back(std::move(group));
   }
   if (!in_it.empty()) {
@@ -243,6 +247,10 @@ std::string Writer::wait_object(const ThreadGroup& group) const {
     switch (wait.kind) {
       case WaitKind::kCondition:
         return "wait on " + with_commas(objects.size()) + " conditions";
+      case WaitKind::kSemaphore:
+        return "wait for " + with_commas(objects.size()) + " semaphores";
+      case WaitKind::kBarrier:
+        return "wait at " + with_commas(objects.size()) + " barriers";
       case WaitKind::kJoin:
         return "wait for the end of " + with_commas(objects.size()) + " threads";
       default:
@@ -250,19 +258,26 @@ std::string Writer::wait_object(const ThreadGroup& group) const {
     }
   }
   const std::string s = group.threads.size() == 1 ? "s" : "";
+  const std::string on = say_.awaited_in_full(wait);
   switch (wait.kind) {
     case WaitKind::kCondition:
-      return "wait" + s + " on condition " + hex(wait.object) +
+      return "wait" + s + " on " + on +
              (wait.mutex == kNobody ? "" : ", having given back " + say_.lock_in_full(wait.mutex));
+    case WaitKind::kSemaphore:
+      return "wait" + s + " for " + on;
+    case WaitKind::kBarrier:
+      return "wait" + s + " at " + on;
+    case WaitKind::kOnce:
+      return "wait" + s + " for another thread to end the initializer of " + on;
     case WaitKind::kJoin:
       return "wait" + s + " for the end of " +
              (wait.thread == kNobody ? "a thread that is not known" : say_.thread(wait.thread));
     case WaitKind::kRead:
-      return "want" + s + " to read " + say_.lock_in_full(wait.lock);
+      return "want" + s + " to read " + on;
     case WaitKind::kWrite:
-      return "want" + s + " to write " + say_.lock_in_full(wait.lock);
+      return "want" + s + " to write " + on;
     default:
-      return "want" + s + " " + say_.lock_in_full(wait.lock);
+      return "want" + s + " " + on;
   }
 }
 
@@ -302,7 +317,16 @@ std::string Writer::wait(const ThreadGroup& group) const {
   text += ", asked at " + say_.wait_place(thread);
   if (thread.wait->in_signal_handler) text += ", in a signal handler";
   if (waits_for_lock(thread.wait->kind)) text += holders(group);
-  return text + "\n";
+  return text + "\n" + woken(group);
+}
+
+// Of a condition or a semaphore: who woke its waiters last.
+std::string Writer::woken(const ThreadGroup& group) const {
+  std::unordered_set<std::uint32_t> objects;
+  for (const std::uint32_t i : group.threads) objects.insert(report_.threads[i].wait->lock);
+  if (objects.size() != 1) return "";
+  const std::string last = last_signal(say_, *objects.begin());
+  return last.empty() ? "" : "  " + last + "\n";
 }
 
 // ---- what it holds

@@ -6,6 +6,7 @@
 #include "report/ages.h"
 #include "report/ink.h"
 #include "report/order_phrases.h"
+#include "report/signal_words.h"
 
 namespace impasse::report {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t kFirstShown = 9;
 constexpr std::size_t kLastShown = 6;
 constexpr std::size_t kWeightyShown = 16;   // in between
+constexpr std::size_t kSignallersTold = 4;  // of one object
 constexpr std::size_t kWeightyThreads = 8;  // of a larger circle none matters more than others
 
 struct Event {
@@ -36,6 +38,7 @@ class Timeline {
   void thread(std::uint32_t index);
   void hold(std::uint32_t index, const Hold& hold);
   void wait(std::uint32_t index, const Wait& wait);
+  void signals();
   void orders();
   void threshold();
   // The root, or one of a circle that is no crowd itself.
@@ -95,14 +98,33 @@ void Timeline::wait(std::uint32_t index, const Wait& wait) {
   if (wait.kind == WaitKind::kJoin) {
     what += wait.thread == kNobody ? "a thread to end" : "the end of " + say_.who(wait.thread);
   } else if (wait.kind == WaitKind::kCondition) {
-    what = "began to wait on a condition";
+    what = "began to wait on " + say_.awaited(wait);
+  } else if (wait.kind == WaitKind::kBarrier) {
+    what = "began to wait at " + say_.awaited(wait);
   } else {
-    what += say_.lock(wait.lock);
+    what += say_.awaited(wait);
     if (wait.kind == WaitKind::kRead) what += ", shared";
     if (wait.kind == WaitKind::kWrite) what += ", exclusive";
   }
   events_.push_back({wait.since_ns, wait.since_about, 1, weighs(index), say_.who(index),
                      std::move(what), say_.wait_place(*say_.thread_at(index))});
+}
+
+// The last of each thread that woke who waits for what the finding is about.
+void Timeline::signals() {
+  for (std::uint32_t i = 0; i < report_.locks.size(); ++i) {
+    if (!locks_.contains(i)) continue;
+    const Lock& lock = report_.locks[i];
+    std::unordered_set<std::uint32_t> told;
+    for (const Signaller& one : lock.signallers) {
+      if (told.size() == kSignallersTold) break;
+      if (one.last_ns == 0 || !told.insert(one.tid).second) continue;
+      events_.push_back({one.last_ns, true, 0, false, signaller_name(say_, one),
+                         std::string(signal_verb(one.how)) + " " + say_.lock(i) +
+                             (one.count > 1 ? " for the last time" : ""),
+                         say_.call_place(one.site)});
+    }
+  }
 }
 
 void Timeline::orders() {
@@ -129,7 +151,7 @@ void Timeline::orders() {
 void Timeline::threshold() {
   const Finding& finding = report_.finding;
   if (finding.kind == FindingKind::kDeadlock || finding.kind == FindingKind::kSelfDeadlock ||
-      finding.kind == FindingKind::kOrphanedLock) {
+      finding.kind == FindingKind::kOrphanedLock || is_stuck_group(finding.kind)) {
     if (finding.found_ns != 0) {
       events_.push_back({finding.found_ns, false, 3, true, "", "impasse confirmed it", ""});
     }
@@ -211,6 +233,7 @@ std::vector<std::string> Timeline::lines(std::size_t width) const {
 std::vector<std::string> Timeline::all(std::size_t width) {
   gather();
   for (const std::uint32_t index : threads_) thread(index);
+  signals();
   orders();
   threshold();
   if (events_.empty()) return {};

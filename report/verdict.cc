@@ -4,8 +4,11 @@
 
 #include "report/ages.h"
 #include "report/cycle_words.h"
+#include "report/dump_words.h"
 #include "report/ink.h"
 #include "report/order_words.h"
+#include "report/signal_words.h"
+#include "report/stuck_words.h"
 #include "report/words.h"
 
 namespace impasse::report {
@@ -143,6 +146,10 @@ void long_wait(const Phrases& say, Lines& lines) {
   }
   add(lines, holder_sentence(say, false));
   add(lines, "It is " + say.doing(*root) + ".");
+  if (root->wait) {
+    const std::string last = last_signal(say, root->wait->lock);
+    if (!last.empty()) add(lines, capital(say.awaited_of_kind(*root->wait)) + " was " + last + ".");
+  }
   add(lines, waiters(say, "behind it"));
   hands(say, lines);
 }
@@ -212,55 +219,6 @@ void misuse(const Phrases& say, Lines& lines) {
   }
 }
 
-// ---- dump
-
-void dump(const Phrases& say, Lines& lines) {
-  struct Kind {
-    std::size_t n;
-    const char* one;
-    const char* many;
-  };
-  Kind kinds[] = {{0, "waits for a lock", "wait for locks"},
-                  {0, "waits on a condition", "wait on conditions"},
-                  {0, "waits for another to end", "wait for others to end"},
-                  {0, "is asleep in a system call", "are asleep in system calls"},
-                  {0, "runs", "run"},
-                  {0, "does something else", "do something else"}};
-  std::size_t all = 0;
-  std::size_t holding = 0;
-  for (const Thread& thread : say.report().threads) {
-    if (thread.ours) continue;
-    ++all;
-    if (std::any_of(thread.holds.begin(), thread.holds.end(),
-                    [](const Hold& h) { return h.phase == hold_phase::kHeld; })) {
-      ++holding;
-    }
-    const auto activity = thread.activity.kind;
-    if (thread.wait) {
-      ++kinds[waits_for_lock(thread.wait->kind)           ? 0
-              : thread.wait->kind == WaitKind::kCondition ? 1
-                                                          : 2]
-            .n;
-    } else if (activity == system::ActivityKind::kInSystemCall) {
-      ++kinds[3].n;
-    } else {
-      ++kinds[activity == system::ActivityKind::kRunning ? 4 : 5].n;
-    }
-  }
-  std::string text = counted(all, "thread", "threads");
-  const char* separator = ": ";
-  for (const Kind& kind : kinds) {
-    if (kind.n == 0) continue;
-    text += separator + counted(kind.n, kind.one, kind.many);
-    separator = ", ";
-  }
-  const std::string holders = holding == 0   ? "None of them holds a lock."
-                              : holding == 1 ? "One of them holds locks."
-                                             : spoken_number(holding) + " of them hold locks.";
-  add(lines, text + ". " + holders);
-  add(lines, "This report was asked for; whether anything is wrong was not judged.");
-}
-
 }  // namespace
 
 std::string_view title(const Report& report) {
@@ -277,6 +235,10 @@ std::string_view title(const Report& report) {
       return "MISUSE OF A LOCK";
     case FindingKind::kLockOrder:
       return "LOCK ORDER";
+    case FindingKind::kStuckCondition:
+      return "STUCK CONDITION";
+    case FindingKind::kAllAsleep:
+      return "ALL ASLEEP";
     case FindingKind::kDump:
       break;
   }
@@ -315,13 +277,13 @@ std::vector<std::string> verdict(const Phrases& say) {
     case FindingKind::kLockOrder:
       lines = order_words(say);
       break;
-    case FindingKind::kDump:
-      dump(say, lines);
+    case FindingKind::kStuckCondition:
+    case FindingKind::kAllAsleep:
+      lines = stuck_words(say);
       break;
-  }
-  const bool predicted = say.report().finding.kind == FindingKind::kLockOrder;
-  if (!say.report().finding.certain && !predicted) {
-    lines.emplace_back("This could not be confirmed by a second look at the same facts.");
+    case FindingKind::kDump:
+      lines = dump_words(say);
+      break;
   }
   return lines;
 }
@@ -330,7 +292,8 @@ std::vector<std::string> verdict(const Phrases& say) {
 
 std::string verdict_line(const Phrases& say) {
   const Finding& finding = say.report().finding;
-  std::string text = "impasse: " + std::string(title(say.report())) + ": ";
+  std::string text =
+      "impasse: " + std::string(title(say.report())) + (finding.certain ? ": " : " (likely): ");
   const auto behind = [&] {
     const std::size_t n = crowd_of(say).threads;
     return n == 0 ? std::string() : "; " + counted(n, "thread waits", "threads wait") + " behind";
@@ -359,6 +322,10 @@ std::string verdict_line(const Phrases& say) {
       break;
     case FindingKind::kLockOrder:
       middle = order_line(say, kLongestLine - text.size());
+      break;
+    case FindingKind::kStuckCondition:
+    case FindingKind::kAllAsleep:
+      middle = stuck_line(say, kLongestLine - text.size());
       break;
     default: {
       const Lines lines = verdict(say);

@@ -174,6 +174,7 @@ std::string Tree::edge_words(const Edge& edge) const {
                          : say_.lock(edge.locks.front()) + " and " +
                                std::to_string(edge.locks.size() - 1) + " more like it";
   const std::uint32_t first = edge.holders.front();
+  if (edge.reason == LinkReason::kSignaller) return "used to signal " + lock;
   if (edge.reason == LinkReason::kWaitingWriter) {
     return std::string(many ? "wait" : "waits") + " to write " + lock +
            ", and no new reader may pass";

@@ -13,6 +13,14 @@ std::string_view lock_word(LockKind kind) {
       return "rwlock";
     case LockKind::kSpin:
       return "spinlock";
+    case LockKind::kOnce:
+      return "once";
+    case LockKind::kCondition:
+      return "condition";
+    case LockKind::kSemaphore:
+      return "semaphore";
+    case LockKind::kBarrier:
+      return "barrier";
   }
   return "lock";
 }
@@ -50,6 +58,12 @@ std::string_view wait_word(WaitKind kind) {
       return "condition";
     case WaitKind::kJoin:
       return "join";
+    case WaitKind::kSemaphore:
+      return "semaphore";
+    case WaitKind::kBarrier:
+      return "barrier";
+    case WaitKind::kOnce:
+      return "once";
   }
   return "unknown";
 }
@@ -104,7 +118,7 @@ std::string_view state_word(char letter) {
 
 bool waits_for_lock(WaitKind kind) {
   return kind == WaitKind::kMutex || kind == WaitKind::kRead || kind == WaitKind::kWrite ||
-         kind == WaitKind::kSpin;
+         kind == WaitKind::kSpin || kind == WaitKind::kOnce;
 }
 
 std::string hex(std::uint64_t value) {

@@ -29,6 +29,8 @@ constexpr Entry kClassics[] = {
     CLASSIC(signal_relock),
     CLASSIC(spin_self),
     CLASSIC(spin_abba),
+    CLASSIC(once_self),
+    CLASSIC(once_abba),
     CLASSIC(loader),
     CLASSIC(crowd),
     CLASSIC(recursive),

@@ -79,6 +79,12 @@ void AddressSpace::take(Modules now) {
   modules_ = std::move(now);
 }
 
+void AddressSpace::rest() {
+  pages_.give_back();
+  std::string().swap(maps_);
+  modules_.forget_mappings();
+}
+
 void AddressSpace::reset() {
   pages_.clear();
   memory_.look_again();

@@ -26,10 +26,12 @@ class AddressSpace {
  public:
   explicit AddressSpace(std::uint32_t pid = 0) : memory_(pid) {}
 
-  // Looks at the process anew. False: its mappings could not be read; the last ones stay.
+  // Looks at the process anew. False: its mappings could not be read; the last ones stay, if any.
   bool refresh();
   // The same with the text of /proc/PID/maps at hand.
   void refresh_from(std::string_view maps);
+  // Until the next refresh() nothing is mapped, and that takes no memory; modules stay known.
+  void rest();
   // In a forked child: nothing of what was read is true any more. Leaks it: another thread may have
   // been changing it at that instant.
   void reset();

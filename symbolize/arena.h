@@ -7,7 +7,7 @@
 //
 // Promises: no lock; never libc's malloc. An arena is one range of addresses, reserved and not
 // accessible until it is used; a pointer is recognized by its range. Memory that is freed is used
-// again; trim() gives the kernel back everything that is not in use. When the range is full,
+// again; trim() gives the kernel back whole pages that are not in use. When the range is full,
 // malloc says nullptr and operator new throws std::bad_alloc. Memory that another thread frees is
 // left to its owner, who takes it back at its next allocation; what is freed after its arena has
 // ended is ignored. Both are counted.

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bitset>
 
 namespace impasse::symbolize {
 namespace {
@@ -12,6 +13,7 @@ constexpr std::size_t kFineEnd = 128;
 // Pages are made accessible so many at a time: few calls, and what is accessible counts as used
 // where memory must not be promised twice (vm.overcommit_memory=2).
 constexpr std::uint32_t kAccessStep = 16;
+constexpr std::size_t kKernelPage = 4096;
 // A freed run of this many pages goes back to the kernel at once.
 constexpr std::uint32_t kBigRun = 16;
 
@@ -235,6 +237,8 @@ void BlockHeap::trim() {
       if (table_[number].in_use == 0) {
         unlink(number);
         give_back_run(number, 1);
+      } else {
+        trim_end(number);
       }
       number = next;
     }
@@ -251,6 +255,28 @@ void BlockHeap::trim() {
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED) {
     accessible_ = used_end_;
   }
+}
+
+// Free blocks behind the last one in use count as never handed out, and the kernel's pages there
+// go, with what an earlier use of the page left. Of the other free blocks the lowest serve first.
+void BlockHeap::trim_end(std::uint32_t number) {
+  Page& page = table_[number];
+  const std::size_t bytes = class_bytes(page.size_class);
+  std::bitset<kPageBytes / kSmallestClass> free;
+  for (const FreeBlock* block = page.free; block != nullptr; block = block->next) {
+    const auto offset = reinterpret_cast<const unsigned char*>(block) - address(number);
+    free.set(static_cast<std::size_t>(offset) / bytes);
+  }
+  while (page.made != 0 && free.test(page.made - 1)) --page.made;
+  page.free = nullptr;
+  for (std::uint32_t i = page.made; i-- > 0;) {
+    if (!free.test(i)) continue;
+    auto* const block = reinterpret_cast<FreeBlock*>(address(number) + i * bytes);
+    block->next = page.free;
+    page.free = block;
+  }
+  const std::size_t start = (page.made * bytes + kKernelPage - 1) / kKernelPage * kKernelPage;
+  if (start < kPageBytes) madvise(address(number) + start, kPageBytes - start, MADV_DONTNEED);
 }
 
 void BlockHeap::link(std::uint32_t number) {

@@ -26,6 +26,7 @@ class BlockHeap {
   bool give_back(void* block);
   // How much fits in this block; 0: there is no such block.
   std::size_t room(const void* block) const;
+  // Gives the kernel what is not in use: free pages, and the ends of those that have blocks.
   void trim();
 
   std::size_t bytes_in_use() const { return bytes_in_use_; }
@@ -64,6 +65,7 @@ class BlockHeap {
   bool make_accessible(std::uint32_t pages);
   void give_back_run(std::uint32_t first, std::uint32_t pages);
   void give_to_kernel(std::uint32_t first, std::uint32_t pages);
+  void trim_end(std::uint32_t page);
   void link(std::uint32_t page);
   void unlink(std::uint32_t page);
   void count_taken(std::size_t bytes);

@@ -74,6 +74,7 @@ class Modules {
 
   const std::vector<Mapping>& mappings() const { return mappings_; }
   const Mapping* mapping(std::uint64_t address) const;  // nullptr: nothing is mapped there
+  void forget_mappings() { std::vector<Mapping>().swap(mappings_); }
 
   // The same files in the same places.
   bool same_files(const Modules& other) const;

@@ -8,7 +8,13 @@
 namespace impasse::symbolize {
 
 PageCache::~PageCache() {
+  give_back();
+}
+
+void PageCache::give_back() {
+  clear();
   if (bytes_ != nullptr) munmap(bytes_, kPages * kPage);
+  bytes_ = nullptr;
 }
 
 const unsigned char* PageCache::page(const system::Memory& memory, std::uint64_t start) {

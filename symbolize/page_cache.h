@@ -22,6 +22,7 @@ class PageCache {
   PageCache& operator=(const PageCache&) = delete;
 
   void clear() { ++generation_; }
+  void give_back();  // its memory too
   // How many bytes from the front could be read.
   std::size_t read(const system::Memory& memory, std::uint64_t address, void* into,
                    std::size_t bytes);

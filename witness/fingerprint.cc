@@ -1,8 +1,10 @@
 #include "witness/fingerprint.h"
 
 #include <cstdio>
+#include <set>
 #include <string_view>
 
+#include "report/signal_words.h"
 #include "witness/call_place.h"
 
 namespace impasse::witness {
@@ -19,7 +21,9 @@ enum Role : std::uint64_t {
   kWantedInVain = 3,
   kMisused = 4,
   kFrom = 64,
-  kTo
+  kTo,
+  kStuck = 128,      // and the WaitKind
+  kSignalled = 192,  // and the LockKind
 };
 
 // Summed up, so that the order does not matter.
@@ -31,15 +35,7 @@ class Sum {
   void add(std::uint64_t role, const symbolize::Frame& site, const symbolize::Stack& stack,
            std::size_t frame) {
     if (!modules_.find(site.pc)) return;
-    value_ +=
-        mix(role, call_place(site.pc, stack, frame, [this](std::uint64_t pc) {
-              const auto place = modules_.find(pc);
-              if (!place) return std::uint64_t{0};
-              const symbolize::Module& module = *place->module;
-              return mix(mix_text(1, module.build_id.empty() ? module.name()
-                                                             : std::string_view(module.build_id)),
-                         place->offset);
-            }));
+    value_ += mix(role, place_of(site, stack, frame));
   }
 
   // What a thread waits for is asked for by the innermost frame of its stack.
@@ -57,6 +53,29 @@ class Sum {
     }
   }
 
+  // Threads that only each other could wake: each place once, however many stand at it. Where a
+  // signal came from, nobody knows but its call.
+  void add_group(const report::Finding& finding) {
+    std::set<std::uint64_t> places;
+    std::set<std::uint32_t> objects;
+    for (const report::Link& link : finding.crowd) {
+      const report::Thread& waiter = report_.threads[link.waiter];
+      if (!waiter.wait || !modules_.find(waiter.wait->site.pc)) continue;
+      const auto kind = static_cast<std::uint64_t>(waiter.wait->kind);
+      places.insert(mix(kStuck + kind, place_of(waiter.wait->site, report_.stack_of(waiter), 0)));
+      if (waiter.wait->lock < report_.locks.size()) objects.insert(waiter.wait->lock);
+    }
+    for (const std::uint32_t object : objects) {
+      const report::Lock& lock = report_.locks[object];
+      for (const report::Signaller& one : lock.signallers) {
+        if (!modules_.find(one.site.pc)) continue;
+        places.insert(
+            mix(kSignalled + static_cast<std::uint64_t>(lock.kind), identity(one.site.pc)));
+      }
+    }
+    for (const std::uint64_t place : places) value_ += place;
+  }
+
   void add_order(const report::Order& order) {
     const symbolize::Stack& stack = report_.stack_of(order);
     add(kFrom, order.from_site, stack, frame_or_none(order.from_frame));
@@ -66,6 +85,21 @@ class Sum {
   std::uint64_t value() const { return value_; }
 
  private:
+  // The same wherever the module is loaded.
+  std::uint64_t identity(std::uint64_t pc) const {
+    const auto place = modules_.find(pc);
+    if (!place) return 0;
+    const symbolize::Module& module = *place->module;
+    return mix(
+        mix_text(1, module.build_id.empty() ? module.name() : std::string_view(module.build_id)),
+        place->offset);
+  }
+
+  std::uint64_t place_of(const symbolize::Frame& site, const symbolize::Stack& stack,
+                         std::size_t frame) const {
+    return call_place(site.pc, stack, frame, [this](std::uint64_t pc) { return identity(pc); });
+  }
+
   static std::size_t frame_or_none(std::uint32_t frame) {
     constexpr std::size_t kBeyondAnyStack = std::size_t{1} << 40;
     return frame == report::kNobody ? kBeyondAnyStack : frame;
@@ -87,6 +121,7 @@ std::string fingerprint(const report::Report& report, const symbolize::Modules& 
   }
   if (finding.cycle.empty()) sum.add_holds(finding.root, finding.root_lock);
   for (const report::Order& order : finding.orders) sum.add_order(order);
+  if (report::is_stuck_group(finding.kind)) sum.add_group(finding);
   if (finding.kind == FindingKind::kMisuse) {
     sum.add_wait(kMisused + static_cast<std::uint64_t>(finding.misuse), finding.root);
   }

@@ -1,10 +1,11 @@
 #include "witness/order_watch.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <ctime>
 
 #include "detector/life_queue.h"
-#include "detector/sight_queue.h"
 #include "symbolize/arena.h"
 #include "witness/call_place.h"
 
@@ -23,12 +24,19 @@ constexpr unsigned kPatienceAtEndMs = 300;
 constexpr std::size_t kLocksATurn = 4'096;
 constexpr std::size_t kFewStacks = 16'384;  // nodes
 constexpr std::uint64_t kTrimEveryNs = 2'000'000'000;
+// Nothing new for so long, and a program rests. Less than a watchdog's rarest turns are apart.
+constexpr std::uint64_t kQuietNs = 150'000'000;
 
 std::uint64_t monotonic_now() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+// The pages of a file in memory go only with its blocks; anonymous ones refuse that.
+void give_pages_back(void* start, std::size_t bytes) {
+  if (madvise(start, bytes, MADV_REMOVE) != 0) madvise(start, bytes, MADV_DONTNEED);
 }
 
 std::int64_t own_time_ns() {
@@ -42,11 +50,14 @@ std::int64_t own_time_ns() {
 OrderWatch::OrderWatch(Ledger& ledger, Walkers& walkers, const OrderOptions& options)
     : ledger_(ledger),
       walkers_(walkers),
+      sights_(ledger),
       orders_(options),
       paths_(ledger),
       owners_(ledger),
       credit_ns_(kMostCreditNs),
-      stacks_worth_shedding_(kFewStacks) {}
+      stacks_worth_shedding_(kFewStacks) {
+  sights_.prepare();
+}
 
 bool OrderWatch::lives(ThreadNumber thread, std::uint32_t tid) const {
   const ThreadSlot* const slot = ledger_.find_tid(tid);
@@ -68,19 +79,23 @@ std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns) {
   hear_lives();
   settled_ = settled;
   if (paths_.turn(now_ns)) to_trim_ = true;
-  const bool sights = SightQueue(ledger_).any();
+  const bool sights = sights_.any();
+  heard_ = false;
+  if (sights) sights_.expect_more();
   std::vector<OrderCircle> circles;
   if (sights && !ready(now_ns)) return circles;
   if (sights || orders_.waiting() || orders_.graph().nodes() != 0) {
     const std::int64_t allowance = std::min(credit_ns_, kMostATurnNs);
     // Numbers of stacks change here, and nowhere while a circle is on its way.
-    if (allowance > 0) shed_stacks();
+    if (allowance > 0 && stacks_.nodes() >= stacks_worth_shedding_) shed_stacks();
     if (sights && allowance > 0)
       hear_sights(monotonic_now() + static_cast<std::uint64_t>(allowance));
     circles = orders_.take_circles(settled);
     if (allowance > 0) forget_ended_locks();
   }
-  give_memory_back(now_ns);
+  // Asked here: a quiet turn takes no more code into memory than this (standing.ld).
+  if (heard_ || to_rest_ || to_trim_ || orders_.graph().compactions() != compactions_)
+    give_memory_back(now_ns);
   credit_ns_ -= own_time_ns() - begin_ns;
   return circles;
 }
@@ -90,7 +105,7 @@ std::vector<OrderCircle> OrderWatch::last_turn() {
   hear_lives();
   owners_.look();
   std::vector<const RawSight*> heard;
-  SightQueue(ledger_).each_left([&](const RawSight& raw) {
+  sights_.each_left([&](const RawSight& raw) {
     if (std::optional<OrderSight> sight = understood(raw)) {
       heard.push_back(&raw);
       orders_.add(std::move(*sight));
@@ -137,8 +152,7 @@ void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
   walkers_.space.refresh();
   owners_.look();
   Stacks walker(ledger_, walkers_.space, walkers_.unwinder);
-  SightQueue queue(ledger_);
-  next_record_ = queue.each_while(next_record_, [&](const RawSight& raw) {
+  next_record_ = sights_.each_while(next_record_, [&](const RawSight& raw) {
     if (monotonic_now() >= deadline_ns) return false;
     hear(raw, walker);
     return true;
@@ -156,6 +170,7 @@ std::optional<OrderSight> OrderWatch::understood(const RawSight& raw) {
 }
 
 void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
+  heard_ = true;
   std::optional<OrderSight> sight = understood(raw);
   paths_.told(raw.path, raw.thread, lives(raw.thread, raw.tid));
   if (!sight) return;
@@ -198,7 +213,6 @@ void OrderWatch::forget_ended_locks() {
 
 // The stacks of sights that were not kept, or are kept no more.
 void OrderWatch::shed_stacks() {
-  if (stacks_.nodes() < stacks_worth_shedding_) return;
   std::vector<std::uint32_t*> kept;
   orders_.for_each_kept_sight([&](OrderSight& sight) { kept.push_back(&sight.stack); });
   stacks_.keep_only(kept);
@@ -213,10 +227,28 @@ void OrderWatch::give_memory_back(std::uint64_t now_ns) {
   const std::uint64_t compactions = orders_.graph().compactions();
   if (compactions != compactions_) to_trim_ = true;
   compactions_ = compactions;
+  rest(now_ns);
   if (!to_trim_ || now_ns - trimmed_ns_ < kTrimEveryNs) return;
   to_trim_ = false;
   trimmed_ns_ = now_ns;
   symbolize::OwnArena::trim();
+}
+
+// Once after the beginning, and after each time that something was heard.
+void OrderWatch::rest(std::uint64_t now_ns) {
+  if (heard_) ever_heard_ = heard_since_ = to_rest_ = true;
+  if (heard_ || heard_ns_ == 0) heard_ns_ = now_ns;
+  if (!to_rest_ || now_ns - heard_ns_ < kQuietNs) return;
+  if (heard_since_) {
+    walkers_.space.rest();
+    orders_.rest();
+    to_trim_ = true;
+  }
+  heard_since_ = false;
+  const std::uint64_t kept = ever_heard_ ? sights_.kept_ready() : 0;
+  while (sights_.give_back(kept, give_pages_back)) continue;
+  // A thread that was just telling leaves it to a later turn.
+  to_rest_ = ledger_.header().sights_used.load(std::memory_order_relaxed) > kept;
 }
 
 }  // namespace impasse::witness

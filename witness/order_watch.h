@@ -3,7 +3,8 @@
 //
 // Promises: takes a twenty-fifth of one processor's time at most, after what a program's beginning
 // is allowed; what that leaves unheard stays where it is, and the threads that find no room tell it
-// later. Memory that ended locks and threads leave goes back. For our own thread.
+// later. Memory that ended locks and threads leave goes back, and so does what many sights at once
+// needed, when it is quiet. For our own thread.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "detector/ledger.h"
 #include "detector/orders.h"
+#include "detector/sight_queue.h"
 #include "symbolize/call_tree.h"
 #include "witness/known_paths.h"
 #include "witness/stack_owners.h"
@@ -31,6 +33,8 @@ class OrderWatch {
   std::vector<OrderCircle> last_turn();
 
   const Orders& orders() const { return orders_; }
+  // Something was heard lately: that took code into memory which a rest does not need.
+  bool at_work() const { return heard_ || to_rest_ || to_trim_; }
   // Of the thread when it took the lock that was wanted.
   symbolize::Stack stack_of(const OrderSight& sight) const { return stacks_.stack(sight.stack); }
   // The thread is still there.
@@ -46,10 +50,12 @@ class OrderWatch {
   void forget_ended_locks();
   void shed_stacks();
   void give_memory_back(std::uint64_t now_ns);
+  void rest(std::uint64_t now_ns);
   bool ready(std::uint64_t now_ns);
 
   Ledger& ledger_;
   Walkers& walkers_;
+  SightQueue sights_;
   Orders orders_;
   symbolize::CallTree stacks_;
   KnownPaths paths_;
@@ -66,6 +72,11 @@ class OrderWatch {
   std::uint64_t compactions_ = 0;      // of the graph, when memory was last given back
   std::uint64_t trimmed_ns_ = 0;
   bool to_trim_ = false;
+  std::uint64_t heard_ns_ = 0;
+  bool heard_ = false;        // something, in this turn
+  bool ever_heard_ = false;   // ... in any
+  bool heard_since_ = false;  // ... since the last rest
+  bool to_rest_ = true;
 };
 
 }  // namespace impasse::witness

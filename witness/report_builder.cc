@@ -7,10 +7,7 @@
 namespace impasse::witness {
 namespace {
 
-LockKind lock_kind(WaitKind kind) {
-  if (kind == WaitKind::kRead || kind == WaitKind::kWrite) return LockKind::kRwlock;
-  return kind == WaitKind::kSpin ? LockKind::kSpin : LockKind::kMutex;
-}
+constexpr std::size_t kMostSignallers = 512;  // of one object
 
 std::string variety(const LockState& state) {
   std::string words;
@@ -92,9 +89,8 @@ report::Wait ReportBuilder::wait_from(const CurrentWait& fact) {
   report::Wait wait;
   wait.kind = fact.kind;
   wait.object = fact.object;
-  if (fact.for_lock()) {
+  if (fact.kind != WaitKind::kJoin) {
     wait.lock = lock(fact.object, lock_kind(fact.kind));
-  } else if (fact.kind == WaitKind::kCondition) {
     if (fact.partner != 0) wait.mutex = lock(fact.partner, LockKind::kMutex);
   } else if (const auto joined = handles_.find(fact.object); joined != handles_.end()) {
     wait.thread = joined->second;
@@ -134,6 +130,52 @@ void ReportBuilder::add_threads() {
     }
     report_.threads.push_back(std::move(thread));
   }
+  add_signallers();
+}
+
+// Each thread tells whom it woke; here it stands with what was waited for.
+void ReportBuilder::add_signallers() {
+  for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+    const ThreadFact& thread = snapshot_.threads[i];
+    for (const SignalFact& fact : thread.signals) {
+      const auto known = locks_.find(fact.object);
+      if (known == locks_.end() || is_held(report_.locks[known->second].kind)) continue;
+      report::Signaller signaller;
+      signaller.thread = i;
+      signaller.tid = thread.tid;
+      signaller.name = thread.name;
+      signaller.how = fact.kind;
+      signaller.site = site_frame(fact.site);
+      signaller.count = fact.count;
+      signaller.last_ns = moment_of(fact.tick);
+      report_.locks[known->second].signallers.push_back(std::move(signaller));
+    }
+  }
+  for (report::Lock& lock : report_.locks) {
+    std::stable_sort(lock.signallers.begin(), lock.signallers.end(),
+                     [](const report::Signaller& a, const report::Signaller& b) {
+                       return a.last_ns > b.last_ns;
+                     });
+    if (lock.signallers.size() <= kMostSignallers) continue;
+    report_.notes.push_back("Of " + std::to_string(lock.signallers.size()) +
+                            " signallers of one object the newest " +
+                            std::to_string(kMostSignallers) + " are told.");
+    lock.signallers.resize(kMostSignallers);
+  }
+  for (const LockFact& fact : snapshot_.locks) {
+    const auto known = locks_.find(fact.address);
+    if (fact.gone_signallers_maker == 0 || known == locks_.end()) continue;
+    if (is_held(report_.locks[known->second].kind)) continue;
+    add_ended_signallers(report_.locks[known->second], fact.gone_signallers_maker);
+  }
+}
+
+void ReportBuilder::add_ended_signallers(report::Lock& lock, std::uint32_t maker) const {
+  lock.signallers_ended = true;
+  if (maker == kSeveralMakers) return;
+  for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+    if (snapshot_.threads[i].number == maker) lock.signallers_maker = i;
+  }
 }
 
 std::uint32_t ReportBuilder::gone_thread(std::uint32_t departure) {
@@ -167,8 +209,8 @@ report::Link ReportBuilder::link_from(const VerdictLink& fact) {
     link.blocker = fact.reason == LinkReason::kGone ? gone_thread(fact.blocker) : fact.blocker;
   }
   if (fact.lock != 0) {
-    link.lock = report_.threads[fact.waiter].wait ? report_.threads[fact.waiter].wait->lock
-                                                  : report::kNobody;
+    const auto known = locks_.find(fact.lock);
+    if (known != locks_.end()) link.lock = known->second;
   }
   return link;
 }
@@ -178,6 +220,7 @@ void ReportBuilder::add_finding(const Telling& telling, const Thresholds& thresh
   report::Finding& finding = report_.finding;
   finding.kind = verdict.kind;
   if (verdict.kind == FindingKind::kMisuse) finding.misuse = MisuseKind::kExitWhileHolding;
+  finding.certain = verdict.certain;
   finding.update = telling.update;
   finding.found_ns = telling.found_ns;
   for (const VerdictLink& link : verdict.cycle) finding.cycle.push_back(link_from(link));

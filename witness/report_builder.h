@@ -6,6 +6,7 @@
 
 #include <unordered_map>
 
+#include "detector/call_reader.h"
 #include "detector/findings.h"
 #include "detector/snapshot.h"
 #include "report/report.h"
@@ -34,6 +35,8 @@ class ReportBuilder {
   void add_circle(const OrderCircle& circle, std::uint64_t found_ns, const OrderWatch& watch);
   // Every order that was seen: a dump of another kind. No more than `most`, and a note.
   void add_all_orders(const OrderWatch& watch, std::size_t most);
+  // What was done under the locks of a long wait; those that took longest in all first.
+  void add_calls(const std::vector<CallFact>& calls);
   void add_modules();
   void add_dropped();
 
@@ -49,6 +52,8 @@ class ReportBuilder {
   report::Order order_from(const OrderSight& sight, std::uint32_t held, const OrderWatch& watch);
   void add_past_hold(report::Thread& holder, const Incident& incident);
   report::Link link_from(const VerdictLink& link);
+  void add_signallers();
+  void add_ended_signallers(report::Lock& lock, std::uint32_t maker) const;
   std::uint64_t moment_of(std::uint32_t tick) const;
   symbolize::Frame site_frame(std::uint64_t pc) const;
 

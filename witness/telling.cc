@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "detector/call_reader.h"
+#include "report/call_words.h"
 #include "report/report_json.h"
 #include "report/report_text.h"
 #include "symbolize/arena.h"
@@ -215,7 +217,15 @@ void Witness::say_last_words() {
     if (task->open()) tell_raw(*task, kNamesCutOff);
   }
   if (!outcome_.has_last_words.exchange(false, std::memory_order_acq_rel)) return;
-  write_to_stderr(sieve_.last_words(told_in_));
+  std::string words = sieve_.last_words(told_in_);
+  const bool waited = std::any_of(written_.begin(), written_.end(), [](const Written& w) {
+    return w.fate == Fate::kTold && w.kind == FindingKind::kLongWait;
+  });
+  if (waited) {
+    space_.refresh();
+    words += report::worst_calls(read_own_calls(ledger_), space_.modules());
+  }
+  write_to_stderr(words);
 }
 
 // ---- names

@@ -91,6 +91,7 @@ report::Report Witness::gather(const Snapshot& seen, const AddCause& add_cause,
   ReportBuilder builder(snapshot, probe_, space_.modules());
   builder.add_threads();
   add_cause(builder);
+  builder.add_calls(read_own_calls(ledger_));
   builder.add_modules();
   builder.add_dropped();
   report::Report report = std::move(builder.report());

@@ -33,6 +33,10 @@ int signalled_join(const samples::Arguments& arguments, bool repaired);
 int spin_self(const samples::Arguments& arguments, bool repaired);
 int spin_abba(const samples::Arguments& arguments, bool repaired);
 
+// initializing.cc
+int once_self(const samples::Arguments& arguments, bool repaired);
+int once_abba(const samples::Arguments& arguments, bool repaired);
+
 // loading.cc
 int loader(const samples::Arguments& arguments, bool repaired);
 

@@ -128,6 +128,26 @@ void deep_holds(Stage&) {
            {"resting", [] { takeBackward(rest_mutex, ranks[75]); }}});
 }
 
+[[gnu::noinline]] void takeSomeRanksThenRest(std::mutex& last_rank) {
+  constexpr std::size_t kSome = 64;
+  for (std::size_t i = 0; i < kSome; ++i) ranks[i].lock();
+  {
+    std::lock_guard last(last_rank);
+    std::lock_guard rest(rest_mutex);
+    ++taken_forward;
+  }
+  for (std::size_t i = kSome; i-- > 0;) ranks[i].unlock();
+}
+
+void deep_changes(Stage&) {
+  in_turn({{"climber",
+            [] {
+              takeSomeRanksThenRest(ranks[70]);
+              takeSomeRanksThenRest(ranks[75]);
+            }},
+           {"resting", [] { takeBackward(rest_mutex, ranks[75]); }}});
+}
+
 // ---- locks on a stack that stays
 
 void main_stack(Stage& stage) {

@@ -1,6 +1,7 @@
 // Locks of other kinds, and other ways of taking them.
 #include <threads.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -170,6 +171,20 @@ void fill_when_waited_for() {
 void condition_keeps_lock(Stage&) {
   samples::Actor filler("filler", fill_when_waited_for);
   in_turn({{"waiter", waitWithStats}, {"counter", countQueue}});
+  filler.join();
+}
+
+// Takes so many locks first that all the others are beyond those that a slot has places for.
+[[gnu::noinline]] void waitHighAbove() {
+  static std::array<std::mutex, 70> below;
+  for (std::mutex& one : below) one.lock();
+  waitWithStats();
+  for (std::size_t i = below.size(); i-- > 0;) below[i].unlock();
+}
+
+void deep_condition(Stage&) {
+  samples::Actor filler("filler", fill_when_waited_for);
+  in_turn({{"waiter", waitHighAbove}, {"counter", countQueue}});
   filler.join();
 }
 

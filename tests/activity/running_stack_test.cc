@@ -4,26 +4,20 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
-#include <semaphore.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/select.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <functional>
 #include <thread>
 #include <vector>
 
+#include "asked_worker.h"
 #include "witness/answer.h"
 #include "witness/running_stack.h"
 
@@ -31,68 +25,6 @@ namespace impasse::witness {
 namespace {
 
 using std::chrono::steady_clock;
-
-std::uint32_t own_tid() {
-  return static_cast<std::uint32_t>(syscall(SYS_gettid));
-}
-
-void work(unsigned turns) {
-  for (unsigned i = 0; i < turns; ++i) asm volatile("");
-}
-
-// A thread that works until the object ends.
-class Worker {
- public:
-  explicit Worker(std::function<void(const std::atomic<bool>& over)> work)
-      : thread_([this, work = std::move(work)] {
-          tid_ = own_tid();
-          work(over_);
-        }) {
-    while (tid_ == 0) std::this_thread::yield();
-  }
-  ~Worker() {
-    over_ = true;
-    thread_.join();
-  }
-  std::uint32_t tid() const { return tid_; }
-
- private:
-  std::atomic<bool> over_{false};
-  std::atomic<std::uint32_t> tid_{0};
-  std::thread thread_;
-};
-
-// The answer may fail to come in time on a busy machine; a few attempts are allowed.
-Asked ask(std::uint32_t tid, RunningStack& stack) {
-  Asked asked = Asked::kNoAnswer;
-  for (int i = 0; i < 50 && asked != Asked::kGiven; ++i) {
-    asked = ask_running_thread(tid, stack, 500'000'000);
-    if (asked == Asked::kGone || asked == Asked::kBlocked || asked == Asked::kNoSignal) break;
-  }
-  return asked;
-}
-
-constexpr std::uint64_t kMark = 0x1234'5678'9abc'def0;
-
-// Known places on both ends, so that "within" can be told.
-[[gnu::noinline, gnu::noclone]] void spin(const std::atomic<bool>& over) {
-  volatile std::uint64_t marks[64];
-  for (volatile std::uint64_t& mark : marks) mark = kMark;
-  while (!over.load(std::memory_order_relaxed)) continue;
-  for (volatile std::uint64_t& mark : marks) mark = 0;
-}
-
-// A function that calls nothing keeps up to 128 bytes below its stack pointer: those are not
-// copied.
-bool has_marks(const RunningStack& stack) {
-  std::size_t count = 0;
-  for (std::size_t at = 0; at + 8 <= stack.size; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, static_cast<const char*>(stack.bytes) + at, sizeof word);
-    count += word == kMark;
-  }
-  return count >= 64 - 128 / sizeof(kMark) && count <= 64;
-}
 
 bool within_spin(std::uint64_t pc) {
   const auto start = reinterpret_cast<std::uint64_t>(&spin);
@@ -317,174 +249,6 @@ TEST(RunningStack, FilteredThreads) {
               return 0;
             }),
             0);
-}
-
-// The race: seen running, asleep when the signal comes. Nobody may see EINTR.
-struct Waits {
-  const char* name;
-  std::function<long()> wait;
-};
-
-void race(const Waits& waits) {
-  constexpr long kEnough = 10;
-  std::atomic<long> interrupted{0};
-  std::atomic<long> rounds{0};
-  long given = 0;
-  long late = 0;
-  {
-    const Worker worker([&](const std::atomic<bool>& over) {
-      std::uint32_t random = 1;
-      while (!over) {
-        random = random * 1664525 + 1013904223;
-        const unsigned spins = random >> 14;
-        work(spins);
-        errno = 0;
-        if (waits.wait() < 0 && errno == EINTR) ++interrupted;
-        ++rounds;
-      }
-    });
-    // On a busy machine the thread is rarely met running: as long as it takes, to some end.
-    const auto least = steady_clock::now() + std::chrono::milliseconds(500);
-    const auto most = steady_clock::now() + std::chrono::seconds(20);
-    RunningStack stack;
-    while (steady_clock::now() < (given <= kEnough ? most : least)) {
-      if (ask_running_thread(worker.tid(), stack, 20'000'000) != Asked::kGiven) continue;
-      ++given;
-      // In a call, behind a system call instruction: it fell asleep before the signal came.
-      late += stack.registers[REG_RAX] == -EINTR;
-    }
-  }
-  EXPECT_EQ(interrupted, 0) << waits.name;
-  EXPECT_GT(given, kEnough) << waits.name;
-  std::printf("%-14s %6ld rounds, %5ld answers, %4ld of them out of a call\n", waits.name,
-              rounds.load(), given, late);
-}
-
-TEST(Race, NobodySeesAnInterruption) {
-  int pair[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-  const timeval soon{0, 300};
-  setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
-  const int epoll = epoll_create1(0);
-  const std::vector<Waits> all = {
-      {"epoll_wait",
-       [epoll] {
-         epoll_event event{};
-         return epoll_wait(epoll, &event, 1, 1);
-       }},
-      {"poll", [] { return poll(nullptr, 0, 1); }},
-      {"nanosleep",
-       [] {
-         const timespec time{0, 100'000};
-         return nanosleep(&time, nullptr);
-       }},
-      {"select",
-       [] {
-         timeval time{0, 100};
-         return select(0, nullptr, nullptr, nullptr, &time);
-       }},
-      {"recv",
-       [&pair] {
-         char c = 0;
-         return recv(pair[0], &c, 1, 0);
-       }},
-  };
-  for (const Waits& waits : all) race(waits);
-}
-
-// The signal meets the sleep for certain: as if the look had been wrong every time.
-TEST(Race, ASignalThatMeetsASleep) {
-  RunningStack stack;
-  {
-    const Worker worker(spin);
-    ASSERT_EQ(ask(worker.tid(), stack), Asked::kGiven);  // the handler is there
-  }
-  int pair[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-  const timeval soon{0, 300'000};
-  setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
-  const int epoll = epoll_create1(0);
-  sem_t semaphore;
-  sem_init(&semaphore, 0, 0);
-  sigset_t user;
-  sigemptyset(&user);
-  sigaddset(&user, SIGUSR1);
-  const timespec time{0, 300'000'000};
-  const std::vector<Waits> all = {
-      {"epoll_wait",
-       [&] {
-         epoll_event event{};
-         return epoll_wait(epoll, &event, 1, 300);
-       }},
-      {"poll", [] { return poll(nullptr, 0, 300); }},
-      {"nanosleep", [&] { return nanosleep(&time, nullptr); }},
-      {"usleep", [] { return usleep(300'000); }},
-      {"select",
-       [] {
-         timeval span{0, 300'000};
-         return select(0, nullptr, nullptr, nullptr, &span);
-       }},
-      {"recv",
-       [&] {
-         char c = 0;
-         return recv(pair[0], &c, 1, 0);
-       }},
-      {"sem_timedwait",
-       [&] {
-         timespec end{};
-         clock_gettime(CLOCK_REALTIME, &end);
-         ++end.tv_sec;
-         return sem_timedwait(&semaphore, &end);
-       }},
-      {"sigtimedwait", [&] { return sigtimedwait(&user, nullptr, &time); }},
-  };
-  for (const Waits& waits : all) {
-    int error = 0;
-    std::uint64_t answered = mailbox.answered;
-    {
-      const Worker worker([&](const std::atomic<bool>&) {
-        errno = 0;
-        waits.wait();
-        error = errno;
-      });
-      for (int i = 0; i < 10; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        syscall(SYS_tgkill, getpid(), worker.tid(), running_stack_signal());
-      }
-    }
-    EXPECT_NE(error, EINTR) << waits.name;
-    EXPECT_EQ(mailbox.answered, answered + 10) << waits.name;
-  }
-}
-
-// A handler that comes after its question was given up writes nothing.
-TEST(Mailbox, LateAnswers) {
-  RunningStack stack;
-  std::atomic<bool> block{true};
-  std::atomic<bool> blocked{false};
-  const Worker slow([&](const std::atomic<bool>& over) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    blocked = true;
-    while (block) continue;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    spin(over);
-  });
-  const Worker quick(spin);
-  ASSERT_EQ(ask(quick.tid(), stack), Asked::kGiven);
-  while (!blocked) continue;
-  // Behind the asker's back: as if the thread had blocked signals right after it was looked at.
-  const std::uint64_t answered = mailbox.answered;
-  syscall(SYS_tgkill, getpid(), slow.tid(), running_stack_signal());
-  for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(ask(quick.tid(), stack), Asked::kGiven);
-    if (i == 50) block = false;  // from now on it comes at any time
-    EXPECT_TRUE(has_marks(stack));
-  }
-  while (mailbox.answered < answered + 101) std::this_thread::yield();
-  EXPECT_EQ(ask(slow.tid(), stack), Asked::kGiven);
 }
 
 }  // namespace

@@ -9,6 +9,9 @@ import subprocess
 from command_case import PROGRAMS, CommandCase, main
 
 
+SIGHTS, LIVES = 8, 9  # regions of the ledger, by their numbers in detector/ledger_layout.h
+
+
 class DumpFile(CommandCase):
     def setUp(self):
         super().setUp()
@@ -79,6 +82,37 @@ class DumpFile(CommandCase):
     def test_damaged(self):
         data = self.bytes[:32] + b"\xff" * 24 + self.bytes[56:]
         self.assert_fails(self.impasse("dump", "--facts", self.written(data)), "damaged: ")
+
+    def region(self, number):
+        """(offset, stride, elements), as the header has them."""
+        return struct.unpack_from("<QQQ", self.bytes, 32 + 24 * number)
+
+    def test_garbage_on_its_way_to_the_watchdog(self):
+        chance = random.Random(8)
+
+        def facts():
+            facts = self.facts(self.ledger)
+            del facts["written"]  # when it was asked
+            return facts
+
+        whole = facts()
+        for _ in range(5):
+            data = bytearray(self.bytes)
+            for number in (SIGHTS, LIVES):
+                offset, stride, elements = self.region(number)
+                data[offset:offset + stride * elements] = chance.randbytes(stride * elements)
+            self.written(bytes(data))
+            self.assertEqual(facts(), whole)
+            self.assertEqual(self.impasse("dump", self.ledger).returncode, 0)
+            self.assert_fails(self.impasse("graph", self.ledger), f"{self.ledger} is no report: ")
+
+    def test_damaged_regions_of_what_is_on_its_way(self):
+        for number, name in ((SIGHTS, "sights of orders"), (LIVES, "lives of threads")):
+            for word in range(3):
+                at = 32 + 24 * number + 8 * word
+                data = self.bytes[:at] + b"\xf7" * 8 + self.bytes[at + 8:]
+                self.assert_fails(self.impasse("dump", self.written(data)), f"damaged: the region for {name} ")
+                self.assert_fails(self.impasse("graph", self.ledger), f"{self.ledger} is no report: ")
 
     def test_names_cannot_play_with_the_terminal(self):
         data = self.bytes.replace(b"raft-loop", b"\x1b[2J\xff\n\"\\x").replace(b"river-node", b"\x1b]0;x\x07\xc2\x9b33")

@@ -33,13 +33,13 @@ class Help(CommandCase):
         text = self.shown("--help")
         self.assertEqual(text, self.shown("-h"))
         self.assertEqual(text, self.shown("help"))
-        for word in ("impasse run", "impasse dump", "impasse show", "impasse graph", "impasse baseline", "--list-functions", "--version"):
+        for word in ("impasse run", "impasse dump", "impasse show", "impasse graph", "impasse stats", "impasse baseline", "--list-functions", "--version"):
             self.assertIn(word, text)
         for name, default, values, _ in declared_options():
             self.assertIn(f"  --{name}={values}   (default: {default or 'empty'})\n", text)
 
     def test_help_fits_the_screen(self):
-        for arguments in (["--help"], *(["help", name] for name in ("run", "dump", "show", "graph", "baseline"))):
+        for arguments in (["--help"], *(["help", name] for name in ("run", "dump", "show", "graph", "stats", "baseline"))):
             for line in self.shown(*arguments).splitlines():
                 self.assertLessEqual(len(line), 80, line)
 

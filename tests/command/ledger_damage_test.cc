@@ -1,7 +1,9 @@
 // Ledgers that are damaged, cut off or no ledgers at all: a sentence each, or what is left of them.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -89,6 +91,18 @@ TEST(DamagedLedger, EveryDamageOfTheHeaderIsASentence) {
             "damaged: the region for deep holds reaches beyond the ledger's end");
   EXPECT_EQ(with([](H& h) { h.region[kDepartures].offset = h.region[kLocks].offset; }),
             "damaged: its regions overlap");
+  EXPECT_EQ(with([](H& h) { h.region[kSights].capacity = kMostSights + 1; }),
+            "damaged: the region for sights of orders is larger than in any ledger");
+  EXPECT_EQ(with([](H& h) { h.region[kSights].stride = 0; }),
+            "damaged: the region for sights of orders has elements of the wrong size");
+  EXPECT_EQ(with([](H& h) { h.region[kSights].offset = h.total_bytes; }),
+            "damaged: the region for sights of orders reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kLives].capacity = 63; }),
+            "damaged: the region for lives of threads has a size that is no power of two");
+  EXPECT_EQ(with([](H& h) { h.region[kLives].offset = ~0ull << 6; }),
+            "damaged: the region for lives of threads reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kLives].offset = h.region[kSights].offset; }),
+            "damaged: its regions overlap");
   EXPECT_EQ(with([](H& h) { h.slots_used = LedgerImage::kSlotCount + 1; }),
             "damaged: it claims to use more than it has room for");
   EXPECT_EQ(with([](H& h) { h.locks_used = ~0ull; }),
@@ -120,6 +134,50 @@ TEST(DamagedLedger, AFileThatIsCutWhileItIsReadIsASentence) {
 }
 
 // ---- damage that leaves the rest readable
+
+// What is on its way to the watchdog is for it alone: whoever looks at a ledger leaves it be,
+// whatever it has become.
+TEST(DamagedLedger, WhatIsOnItsWayToTheWatchdogIsNotLookedAt) {
+  class Watched final : public MemorySource {
+   public:
+    explicit Watched(LedgerImage& image)
+        : MemorySource(image.bytes(), image.size()), header_(image.header()) {}
+    bool read(std::uint64_t offset, void* buffer, std::size_t bytes) override {
+      for (const RegionName name : {kSights, kLives}) {
+        const Region& region = header_.region[name];
+        EXPECT_FALSE(offset < region.offset + region.stride * region.capacity &&
+                     region.offset < offset + bytes)
+            << "reads region " << name;
+      }
+      return MemorySource::read(offset, buffer, bytes);
+    }
+
+   private:
+    const LedgerHeader& header_;
+  };
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 20; ++round) {
+    LedgerImage image;
+    furnish(image);
+    for (const RegionName name : {kSights, kLives}) {
+      const Region& region = image.header().region[name];
+      for (std::uint64_t at = 0; at < region.stride * region.capacity; at += 8) {
+        const std::uint64_t garbage = random();
+        std::memcpy(image.bytes() + region.offset + at, &garbage, sizeof garbage);
+      }
+    }
+    LedgerHeader& h = image.header();
+    for (auto* const word : {&h.sights_used, &h.sights_taken, &h.free_sight, &h.lives_open,
+                             &h.lives_told, &h.lives_heard, &h.moments}) {
+      word->store(random());
+    }
+    Watched source(image);
+    const LedgerReading result = read_ledger(source);
+    EXPECT_EQ(result.problem, "");
+    EXPECT_EQ(result.snapshot.threads.size(), 4u);
+    EXPECT_EQ(result.snapshot.senseless, 0u);
+  }
+}
 
 TEST(DamagedLedger, ADeepTableInAWrongPlaceIsLeftOutAndTold) {
   const auto with = [](const std::function<void(LedgerImage&, ThreadSlot&)>& damage) {

@@ -40,12 +40,13 @@ WORKLOADS = Path(__file__).resolve().parent / "workloads"
 class Control:
     """One of the two runs, with the load that it is to be put under."""
 
-    def __init__(self, run: Run, seconds: float, command: str, more_options: str = "") -> None:
+    def __init__(self, run: Run, seconds: float, arguments: argparse.Namespace) -> None:
         self.run = run
-        self._more_options = more_options
+        self.programs: list[str] = arguments.programs
+        self._more_options = arguments.options
         self.orders: dict[str, int] = {}
         self.seconds = seconds
-        self._command = command
+        self._command = os.path.realpath(arguments.command)
         self._end = time.monotonic() + seconds
 
     def options(self) -> dict[str, str]:
@@ -107,6 +108,7 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
     parser.add_argument("--preload", required=True, help="path of libimpasse.so")
     parser.add_argument("--command", required=True, help="path of impasse")
     parser.add_argument("--seconds", type=float, default=5, help="of load under impasse; a few without it")
+    parser.add_argument("programs", nargs="*", help="paths of what the control brings along")
     parser.add_argument("--options", default="", help="of impasse, after those of every control")
     arguments = parser.parse_args()
     library = os.path.realpath(arguments.preload)
@@ -126,7 +128,7 @@ def main(program: str, needs: Sequence[str], workload: Callable[[Control], None]
         orders: dict[str, int] = {}
 
         def one_run(run: Run) -> None:
-            control = Control(run, arguments.seconds if run.preloaded else BARE_SECONDS, command, arguments.options)
+            control = Control(run, arguments.seconds if run.preloaded else BARE_SECONDS, arguments)
             workload(control)
             orders.update(control.orders)
 

@@ -64,4 +64,5 @@ def workload(control: Control) -> None:
     control.run.finish(server, "memcached")
 
 
-main("memcached", ["memcached"], workload)
+if __name__ == "__main__":
+    main("memcached", ["memcached"], workload)

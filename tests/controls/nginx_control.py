@@ -119,4 +119,5 @@ def workload(control: Control) -> None:
     control.run.expect(not bad, "\n".join(bad))
 
 
-main("nginx", ["nginx"], workload)
+if __name__ == "__main__":
+    main("nginx", ["nginx"], workload)

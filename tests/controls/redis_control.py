@@ -52,4 +52,5 @@ def workload(control: Control) -> None:
     control.run.finish(server, "redis-server")
 
 
-main("redis", ["redis-server", "redis-benchmark", "redis-cli"], workload)
+if __name__ == "__main__":
+    main("redis", ["redis-server", "redis-benchmark", "redis-cli"], workload)

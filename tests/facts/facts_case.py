@@ -242,4 +242,7 @@ def wait_phrase(wait):
         "spin": f"for spinlock {wait['object']}",
         "condition": f"on condition {wait['object']}",
         "join": f"for thread {wait.get('thread')}",
+        "semaphore": f"for semaphore {wait['object']}",
+        "barrier": f"at barrier {wait['object']}",
+        "once": f"for the initializer of once {wait['object']}",
     }[wait["kind"]]

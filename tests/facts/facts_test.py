@@ -18,6 +18,7 @@ import lock_facts
 import place_facts
 import process_facts
 import thread_facts
+import waking_facts
 from facts_case import FactsCase
 from stage import Tools, all_tests, compare_registered
 
@@ -26,6 +27,7 @@ MODULES = (
     bare_facts,
     lock_facts,
     condition_facts,
+    waking_facts,
     thread_facts,
     departure_facts,
     process_facts,

@@ -20,6 +20,7 @@ std::span<const Situation> mutex_type_situations();
 std::span<const Situation> mutex_life_situations();
 std::span<const Situation> rwlock_situations();
 std::span<const Situation> condition_situations();
+std::span<const Situation> waking_situations();
 std::span<const Situation> thread_situations();
 std::span<const Situation> stranger_situations();
 std::span<const Situation> departure_situations();

@@ -30,11 +30,12 @@ constexpr unsigned kLongestLifeSeconds = 120;
 
 int run(const char* name) {
   const auto groups = {
-      mutex_situations(),    mutex_type_situations(), mutex_life_situations(),
-      rwlock_situations(),   condition_situations(),  thread_situations(),
-      stranger_situations(), departure_situations(),  signal_situations(),
-      alone_situations(),    process_situations(),    fork_situations(),
-      c11_situations(),      ending_situations(),     crowd_situations(),
+      mutex_situations(),  mutex_type_situations(), mutex_life_situations(),
+      rwlock_situations(), condition_situations(),  waking_situations(),
+      thread_situations(), stranger_situations(),   departure_situations(),
+      signal_situations(), alone_situations(),      process_situations(),
+      fork_situations(),   c11_situations(),        ending_situations(),
+      crowd_situations(),
   };
   const bool list = std::strcmp(name, "--list") == 0;
   for (const auto& group : groups) {

@@ -187,6 +187,41 @@ class Circles(FindingsCase):
             ),
         )
 
+    def test_once_self(self):
+        report = self.only_report("classics once_self", "self_deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "decoder",
+                "decoder",
+                lock="codec_once",
+                wants="once",
+                asked_in="registerCodec",
+                held_in="once_self",
+            ),
+        )
+
+    def test_once_abba(self):
+        report = self.only_report("classics once_abba", "deadlock")
+        self.assert_circle(
+            report,
+            Step(
+                "server",
+                "plugin-loader",
+                lock="registry_mutex",
+                asked_in="readConfig",
+                held_in="registerPlugin",
+            ),
+            Step(
+                "plugin-loader",
+                "server",
+                lock="config_once",
+                wants="once",
+                asked_in="registerPlugin",
+                held_in="serve",
+            ),
+        )
+
     def test_spin_abba(self):
         report = self.only_report("classics spin_abba", "deadlock")
         self.assert_circle(
@@ -268,6 +303,8 @@ class Circles(FindingsCase):
             "signalled_join",
             "spin_self",
             "spin_abba",
+            "once_self",
+            "once_abba",
             "loader",
         ):
             with self.subTest(name):

@@ -1,7 +1,7 @@
 """The incidents: what a report must say of each, and the repaired programs, of which none is made."""
 
 from findings_case import FindingsCase, Step
-from sample_run import until
+from sample_run import is_function, until
 
 ON_LOOPBACK = r"\bfd \d+.*127\.0\.0\.1:\d+"
 
@@ -236,6 +236,16 @@ class DiskStall(FindingsCase):
         self.assert_activity(root, "write", r"\bfd \d+.*/raft\.log\b")
         self.assert_stack(root, "appendEntry", "appendAndSync")
         self.assert_three_layers(report)
+        # What went before the call that hangs: a FIFO takes some entries.
+        (written,) = report.calls
+        self.assertEqual(written["call"], "write")
+        self.assertEqual(written["lock"], report.finding["root_lock"])
+        self.assertGreaterEqual(written["count"], 2)
+        self.assertLessEqual(written["most_ns"], written["sum_ns"])
+        for site, function in (("site", "appendEntry"), ("held_site", "appendAndSync")):
+            names = [source["function"] for source in written[site]["sources"]]
+            self.assertTrue(any(is_function(name, function) for name in names), names)
+        self.assertIn("CALLS UNDER THE LOCK", report.text())
 
     def assert_three_layers(self, report):
         self.assert_crowd(report, query=8, produce=16)
@@ -274,3 +284,49 @@ class DiskStall(FindingsCase):
 
     def test_disk_stall_healthy(self):
         self.assert_silent("disk_stall --healthy", wait="3s")
+
+
+class StreamTracker(FindingsCase):
+    def test_stream_tracker(self):
+        report = self.only_report("stream_tracker", "stuck_condition", announces="stuck:")
+        self.assertFalse(report.finding["certain"])
+        self.assert_full_queue(report)
+        self.assertIn("could still", report.text())
+
+    def assert_full_queue(self, report, **others):
+        self.assert_crowd(report, worker=6, intake=1, **others)
+        room = report.finding["root_lock"]
+        self.assertEqual(report.locks[room]["kind"], "condition")
+        for link in report.crowd:
+            waiter = report.thread(link["waiter"])
+            self.assertEqual(link["reason"], "signaller")
+            self.assertEqual((waiter["wait"]["kind"], waiter["wait"]["lock"]), ("condition", room))
+            self.assert_stack(waiter, "send", "putBack" if "worker" in waiter["name"] else "runIntake")
+        # Only those that wait for room ever made some.
+        told = {report.name(one["thread"]) for one in report.locks[room]["signallers"]}
+        self.assertEqual(told, {f"worker-{i}" for i in range(1, 7)})
+        for one in report.locks[room]["signallers"]:
+            self.assertGreater(one["count"], 0)
+            self.assertEqual(one["how"], "signal")
+
+    def test_stream_tracker_in_time(self):
+        """Within a second of the last worker's wait."""
+        run = self.run_sample("stream_tracker")
+        run.wait_until_it_says("stuck:")
+        report = run.wait_for_reports(1)[0]
+        last = max(
+            report.thread(link["waiter"])["wait"]["since_ns"] for link in report.crowd
+        )
+        self.assertLess(report.finding["found_ns"] - last, 1_000_000_000)
+
+    def test_stream_tracker_close(self):
+        report = self.only_report("stream_tracker --close", "all_asleep")
+        self.assertTrue(report.finding["certain"])
+        self.assert_full_queue(report, stream_tracker=1)
+        self.assert_stack(report.thread_named("stream_tracker"), "send", "close")
+
+    def test_stream_tracker_repaired(self):
+        self.assert_silent("stream_tracker --repaired", wait="10s")
+
+    def test_stream_tracker_idle(self):
+        self.assert_silent("stream_tracker --idle 3000", wait="500ms")

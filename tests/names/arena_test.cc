@@ -3,6 +3,7 @@
 #include "symbolize/arena.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,6 +175,49 @@ TEST(Arena, ABurstIsGivenBack) {
     blocks = {};
     OwnArena::trim();
     EXPECT_LT(resident_kib() - before, 4'000);
+  });
+}
+
+std::size_t present_pages(void* start, std::size_t pages) {
+  std::vector<unsigned char> present(pages);
+  EXPECT_EQ(mincore(start, pages * 4'096, present.data()), 0);
+  return static_cast<std::size_t>(
+      std::count_if(present.begin(), present.end(), [](unsigned char one) { return one & 1; }));
+}
+
+// A page of the heap has sixteen of the kernel's; the blocks that stay keep theirs.
+TEST(Arena, EndsOfPagesInUseGoBack) {
+  on_own_thread([] {
+    constexpr std::size_t kBytes = 512;
+    constexpr std::size_t kBlocks = 128;  // a page of the heap
+    constexpr std::size_t kStaying = 20;  // in three of the kernel's
+    std::vector<unsigned char*> blocks;
+    blocks.reserve(kBlocks);
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      blocks.push_back(static_cast<unsigned char*>(malloc(kBytes)));
+      std::memset(blocks.back(), static_cast<int>(i + 1), kBytes);
+    }
+    unsigned char* const page = blocks.front();
+    ASSERT_EQ(blocks.back(), page + (kBlocks - 1) * kBytes);
+    ASSERT_EQ(present_pages(page, 16), 16U);
+    for (std::size_t i = 0; i < kBlocks; ++i)
+      if (i + 1 != kStaying) free(blocks[i]);
+    OwnArena::trim();
+    EXPECT_EQ(present_pages(page, 16), 3U);
+    const auto is_whole = [&] {
+      return std::all_of(blocks[kStaying - 1], blocks[kStaying - 1] + kBytes,
+                         [](unsigned char byte) { return byte == kStaying; });
+    };
+    EXPECT_TRUE(is_whole());
+    // The lowest serve first, and each once.
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      if (i + 1 == kStaying) continue;
+      EXPECT_EQ(malloc(kBytes), blocks[i]);
+      std::memset(blocks[i], 255, kBytes);
+    }
+    EXPECT_TRUE(is_whole());
+    for (unsigned char* const block : blocks) free(block);
+    EXPECT_EQ(OwnArena::facts().refused_frees, 0U);
   });
 }
 

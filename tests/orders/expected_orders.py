@@ -60,6 +60,10 @@ ALARMS = {
         Order("climber", "ranks", "rest_mutex", "takeAllRanksThenRest", "takeAllRanksThenRest"),
         Order("resting", "rest_mutex", "ranks", "takeBackward", "takeBackward"),
     ],
+    "deep_changes": [
+        Order("climber", "ranks", "rest_mutex", "takeSomeRanksThenRest", "takeSomeRanksThenRest"),
+        Order("resting", "rest_mutex", "ranks", "takeBackward", "takeBackward"),
+    ],
     "main_stack": there_and_back(("transfer", "auditor"), (None, None)),
     "released_out_of_order": [
         Order("stepper", "east_mutex", "south_mutex", "takeAndStepOver", "takeAndStepOver"),
@@ -94,6 +98,17 @@ ALARMS = {
         Order("logger", "left_mutex", "tree_mutex", "logTree", "logTree"),
     ],
     "condition_keeps_lock": [
+        Order(
+            "waiter",
+            "stats_mutex",
+            "queue_mutex",
+            "waitWithStats",
+            "waitWithStats",
+            again=True,
+        ),
+        Order("counter", "queue_mutex", "stats_mutex", "countQueue", "countQueue"),
+    ],
+    "deep_condition": [
         Order(
             "waiter",
             "stats_mutex",

@@ -104,6 +104,21 @@ void ReportScene::waits(std::uint32_t thread, WaitKind kind, std::uint32_t lock,
   waiting.wait = std::move(wait);
 }
 
+void ReportScene::signals(std::uint32_t thread, std::uint32_t object, SignalKind how,
+                          std::uint64_t count, std::uint64_t ago, At where) {
+  Signaller signaller;
+  signaller.thread = thread;
+  if (thread != kNobody) {
+    signaller.tid = report.threads[thread].tid;
+    signaller.name = report.threads[thread].name;
+  }
+  signaller.how = how;
+  signaller.site = frame(where);
+  signaller.count = count;
+  signaller.last_ns = kNow - ago;
+  report.locks[object].signallers.push_back(std::move(signaller));
+}
+
 void ReportScene::joins(std::uint32_t thread, std::uint32_t other, std::uint64_t ago, At where) {
   Wait wait;
   wait.kind = WaitKind::kJoin;
@@ -129,6 +144,12 @@ void ReportScene::sleeps(std::uint32_t thread, std::string call, std::string det
   symbolize::Frame inner = frame({call, "", 0});
   inner.returns_here = false;
   sleeper.stack = report.stacks.keep(whole_stack(inner));
+}
+
+void ReportScene::calls(std::uint32_t lock, BlockingCall call, Times times, std::uint64_t ago,
+                        At where, At taken) {
+  report.calls.push_back({lock, call, frame(where), frame(taken), times.count, times.sum_ns,
+                          times.most_ns, kNow - ago});
 }
 
 void ReportScene::called_from(std::uint32_t thread, const std::vector<At>& callers) {

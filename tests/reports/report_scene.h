@@ -38,8 +38,17 @@ class ReportScene {
   void took(std::uint32_t thread, std::uint32_t lock, std::uint64_t ago, At where,
             bool shared = false);
   void waits(std::uint32_t thread, WaitKind kind, std::uint32_t lock, std::uint64_t ago, At where);
+  // It woke others so often, the last time then. Nobody: a thread that has ended.
+  void signals(std::uint32_t thread, std::uint32_t object, SignalKind how, std::uint64_t count,
+               std::uint64_t ago, At where);
   void joins(std::uint32_t thread, std::uint32_t other, std::uint64_t ago, At where);
   void sleeps(std::uint32_t thread, std::string call, std::string detail, std::uint64_t ago);
+  struct Times {
+    std::uint64_t count, sum_ns, most_ns;
+  };
+  // Made while the lock was held; the last one ended then.
+  void calls(std::uint32_t lock, BlockingCall call, Times times, std::uint64_t ago, At where,
+             At taken);
   // Callers of what the thread does now, the innermost first.
   void called_from(std::uint32_t thread, const std::vector<At>& callers);
   // Its stack is what `edit` makes of the one that it has.

@@ -250,6 +250,64 @@ TEST(Text, IndicesThatPointNowhereDoNoHarm) {
   EXPECT_FALSE(report_json(report).empty());
 }
 
+TEST(Text, StuckGroupsThatPointNowhereDoNoHarm) {
+  for (const auto& scene : {full_queue, lock_kept_in_wait, semaphore_ring}) {
+    Report report = scene();
+    for (Lock& lock : report.locks) {
+      for (Signaller& one : lock.signallers) one.thread = 4'444;
+      lock.signallers_ended = true;
+      lock.signallers_maker = 5'555;
+    }
+    EXPECT_FALSE(text_of(report).empty());
+    report.finding.root_lock = 6'666;
+    for (Thread& thread : report.threads) {
+      if (thread.wait) thread.wait->lock = thread.wait->mutex = 7'777;
+    }
+    EXPECT_FALSE(text_of(report).empty());
+    for (Link& link : report.finding.crowd) link = {8'888, 9'999, 1'234, LinkReason::kSignaller};
+    EXPECT_NE(text_of(report).find("is not known"), std::string::npos);
+    EXPECT_FALSE(report_json(report).empty());
+    report.finding.crowd.clear();
+    EXPECT_FALSE(text_of(report).empty());
+  }
+}
+
+TEST(Text, ThousandsInAStuckGroupStayShort) {
+  Report report = crowd_of_thousands(2'000, true);
+  report.finding.kind = FindingKind::kStuckCondition;
+  report.finding.certain = false;
+  report.finding.root = kNobody;
+  Lock& lock = report.locks[0];
+  lock.kind = LockKind::kCondition;
+  for (Link& link : report.finding.crowd) {
+    Thread& thread = report.threads[link.waiter];
+    thread.wait->kind = WaitKind::kCondition;
+    link.reason = LinkReason::kSignaller;
+    Signaller& one = lock.signallers.emplace_back();
+    one.thread = link.waiter;
+    one.tid = thread.tid;
+    one.site = thread.wait->site;
+    one.count = 3;
+    one.last_ns = kNow - kSecond;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  expect_printable_and_bounded(text_of(report));
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 2.0);
+  EXPECT_NE(text_of(report).find("6,000 times"), std::string::npos);
+  expect_round_trip(report, "stuck crowd");
+}
+
+TEST(Text, SaysHowSureItIs) {
+  const auto says = [](const Report& report, const char* words) {
+    return text_of(report).find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(says(full_queue(), "Likely, not certain"));
+  EXPECT_TRUE(says(full_queue(), "STUCK CONDITION (likely): "));
+  EXPECT_TRUE(says(all_asleep(false), "Likely, not certain"));
+  EXPECT_FALSE(says(all_asleep(true), "ikely"));
+  EXPECT_TRUE(says(all_asleep(true), "seen asleep"));
+}
+
 TEST(Text, CircleInTheCrowdEnds) {
   Report report = disk_stall();
   for (std::size_t i = 0; i + 1 < report.finding.crowd.size(); ++i) {
@@ -268,6 +326,7 @@ class Damage : public testing::Test {
     if (problem.empty()) (void)text_of(report);
     return problem;
   }
+  void replace_every_value(const Report& report);
   nlohmann::ordered_json json_ = nlohmann::ordered_json::parse(report_json(abba_with_crowd()));
 };
 
@@ -327,7 +386,15 @@ void paths_of(const nlohmann::ordered_json& json, const std::string& path,
 
 // Every value replaced by every kind of wrong one, and taken away.
 TEST_F(Damage, EveryValueReplaced) {
-  json_ = nlohmann::ordered_json::parse(report_json(join_under_lock()));
+  replace_every_value(join_under_lock());
+}
+
+TEST_F(Damage, EveryValueOfAStuckGroupReplaced) {
+  replace_every_value(crosswise_conditions());
+}
+
+void Damage::replace_every_value(const Report& report) {
+  json_ = nlohmann::ordered_json::parse(report_json(report));
   std::vector<nlohmann::ordered_json::json_pointer> paths;
   paths_of(json_, "", paths);
   const std::vector<nlohmann::ordered_json> wrong = {nullptr,

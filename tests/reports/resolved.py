@@ -22,6 +22,9 @@ def resolved(report):
         put(thread, "entry", places)
         for one in (*thread["holds"], *([thread["wait"]] if thread["wait"] else [])):
             put(one, "site", places)
+    for call in report["calls"]:
+        put(call, "site", places)
+        put(call, "held_site", places)
     for order in report["finding"]["orders"]:
         put(order, "stack", stacks, nothing)
         for key in ("from_site", "to_site"):

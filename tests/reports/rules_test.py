@@ -1,39 +1,17 @@
 """rules_test.py COMMAND WRITE_SCENES: `impasse show --suppression` and `impasse baseline` as their users meet them."""
 
 import json
-import pathlib
-import subprocess
 import sys
-import tempfile
 import unittest
 
-COMMAND, WRITE_SCENES = sys.argv[1:3]
+from scenes_case import ScenesCase
 
 
-class Rules(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.path = pathlib.Path(cls.folder.name)
-        subprocess.run([WRITE_SCENES, cls.folder.name], check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    def impasse(self, *arguments):
-        return subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60)
-
+class Rules(ScenesCase):
     def said(self, *arguments):
         result = self.impasse(*arguments)
         self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
         return result.stdout
-
-    def assert_fails(self, result, sentence):
-        self.assertEqual(result.returncode, 2)
-        self.assertEqual(result.stdout, "")
-        self.assertIn(sentence, result.stderr)
-        self.assertEqual(result.stderr.count("\n"), 1)
 
     def fingerprint(self, name):
         return json.loads((self.path / f"{name}.json").read_text())["finding"]["fingerprint"]

@@ -1,4 +1,5 @@
-// Reports of circles, of orders, and of waits: each as a scene of its own.
+// Reports of circles, of orders, of waits, and of threads that only each other could wake: each as
+// a scene of its own.
 #pragma once
 
 #include "report_scene.h"
@@ -25,6 +26,15 @@ Report order_of_readers();
 Report order_of_condition_wait();
 Report order_of_many(std::uint32_t n);
 Report order_with_long_names();
+
+Report full_queue();
+Report crosswise_conditions();
+Report lock_kept_in_wait();
+Report semaphore_ring();
+Report all_asleep(bool certain);
+Report full_queue_and_main();
+Report asleep_alone();
+Report waits_under_lock();
 
 Report orphaned_by_end();
 Report orphaned_by_fork();

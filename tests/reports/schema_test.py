@@ -43,6 +43,8 @@ def must_be_refused(validator, report):
     change(lambda r: r["threads"][0].update(stack="0"))
     change(lambda r: r["finding"].update(doubt="much"))
     change(lambda r: r["process"].update(pid=-1))
+    change(lambda r: r["locks"][0]["signallers"].append({}))
+    change(lambda r: r["locks"][0].update(kind="semaphor"))
     change(lambda r: r.update(schema="impasse/2"))
 
 

@@ -1,35 +1,17 @@
 """show_test.py COMMAND WRITE_SCENES: `impasse show` as its users meet it."""
 
 import os
-import pathlib
 import pty
 import subprocess
 import sys
-import tempfile
 import unittest
 
-COMMAND, WRITE_SCENES = sys.argv[1:3]
+from scenes_case import COMMAND, ScenesCase
 
 
-class Show(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.path = pathlib.Path(cls.folder.name)
-        subprocess.run([WRITE_SCENES, cls.folder.name], check=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
+class Show(ScenesCase):
     def show(self, *arguments, **more):
-        return subprocess.run([COMMAND, "show", *map(str, arguments)], capture_output=True, timeout=60, **more)
-
-    def assert_fails(self, result, sentence):
-        self.assertEqual(result.returncode, 2)
-        self.assertEqual(result.stdout, b"")
-        self.assertIn(sentence, result.stderr.decode())
-        self.assertEqual(result.stderr.count(b"\n"), 1)
+        return self.impasse("show", *arguments, text=False, **more)  # bytes: it may print any
 
     def test_the_text_is_that_of_the_file(self):
         for name in ("abba", "disk_stall", "dump", "hostile"):

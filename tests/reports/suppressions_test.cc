@@ -123,6 +123,12 @@ TEST(Rules, TooBroadAreRefused) {
                             "file=*",
                             "file=*.h",
                             "function=start_thread",
+                            "function=pthread_cond_wait",
+                            "function=std::condition_variable::notify_one",
+                            "function=std::condition_variable*",
+                            "function=sem_wait",
+                            "function=sem_*",
+                            "function=cnd_signal",
                             "kind=long_wait function=*lock* module=libc.so.6 file=*/std_mutex.h"}) {
     EXPECT_NE(only_complaint(broad).find("too broad: "), std::string::npos) << broad;
   }
@@ -226,6 +232,16 @@ TEST(Match, OrdersCount) {
   EXPECT_TRUE(holds("kind=lock_order function=legacy::outer file=*/third_party/*", scene.report));
   EXPECT_TRUE(holds("function=legacy::inner() file=inner.cc", scene.report));
   EXPECT_FALSE(holds("function=outer", scene.report));
+}
+
+TEST(Match, SignallersCount) {
+  const Report report = lock_kept_in_wait();
+  EXPECT_TRUE(holds("kind=stuck_condition function=Session::await_ready", report));
+  EXPECT_TRUE(holds("function=Feeder::announce file=feeder.cc", report));
+  EXPECT_TRUE(holds("function=Registry::open", report));
+  EXPECT_FALSE(holds("kind=all_asleep function=Session::await_ready", report));
+  EXPECT_FALSE(holds("function=Server::run", report));
+  EXPECT_TRUE(holds("kind=all_asleep function=Work::add", all_asleep(true)));
 }
 
 TEST(Match, OpenUntilNamesAreKnown) {

@@ -129,6 +129,14 @@ Report disk_stall() {
   scene.called_from(raft, {{"Wal::sync()", "src/wal.cc", 610},
                            {"RaftNode::appendEntries()", "src/raft.cc", 431}});
   scene.called_from(raft, kStart);
+  const At sync{"Wal::sync()", "src/wal.cc", 610};
+  const At append{"RaftNode::appendEntries()", "src/raft.cc", 402};
+  scene.calls(raft_lock, BlockingCall::k_fsync, {1'204, 9'800 * kMillisecond, 3'100 * kMillisecond},
+              641 * kSecond, sync, append);
+  scene.calls(raft_lock, BlockingCall::k_write, {1'205, 40'000, 900}, 640 * kSecond,
+              {"Wal::append(std::string)", "src/wal.cc", 88}, append);
+  scene.calls(raft_lock, BlockingCall::k_open, {1, 2 * kMillisecond, 2 * kMillisecond},
+              700 * kSecond, {"Wal::roll()", "src/wal.cc", 31}, append);
   std::vector<std::uint32_t> queries;
   for (std::uint32_t i = 0; i < 8; ++i) {
     const auto query = scene.thread(200 + i, "query-" + std::to_string(i));
@@ -279,6 +287,10 @@ Report hostile_names() {
   for (Lock& lock : report.locks) {
     lock.name = hostile + std::string(10'000, 'x');
     lock.variety = hostile;
+    Signaller& one = lock.signallers.emplace_back();
+    one.name = hostile;
+    one.site.pc = 0x1234;
+    one.site.sources = {{hostile + std::string(20'000, '<'), hostile, 3}};
   }
   for (Module& module : report.modules) module.path = "/" + hostile;
   report.options = {{hostile, hostile}};
@@ -323,6 +335,15 @@ std::vector<std::pair<std::string, Report>> all_scenes() {
       {"order_of_9", order_of_many(9)},
       {"order_of_60", order_of_many(60)},
       {"order_with_long_names", order_with_long_names()},
+      {"full_queue", full_queue()},
+      {"crosswise_conditions", crosswise_conditions()},
+      {"lock_kept_in_wait", lock_kept_in_wait()},
+      {"semaphore_ring", semaphore_ring()},
+      {"all_asleep", all_asleep(true)},
+      {"all_asleep_likely", all_asleep(false)},
+      {"full_queue_and_main", full_queue_and_main()},
+      {"asleep_alone", asleep_alone()},
+      {"waits_under_lock", waits_under_lock()},
       {"dump", everything()},
       {"without_names", without_names()},
   };

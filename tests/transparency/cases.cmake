@@ -147,7 +147,23 @@ transparency_cases(surroundings CASES
   descriptors next-descriptor signals alone process threads-attributes smallest-stacks little-address-space
   no-descriptors no-file-may-grow all-descriptors-closed standard-descriptors-closed)
 
+transparency_driver(waking waking.cc)
+transparency_cases(waking CASES
+  semaphore-alone semaphore-wakes semaphore-interrupted semaphore-posted-by-a-handler
+  semaphore-cancelled semaphore-unmapped-at-once semaphore-traffic semaphore-of-two-processes
+  barrier-rounds barrier-is-no-cancellation-point once-nested once-waited-for once-passed-on
+  once-across-a-fork once-makes-threads)
+
+# As it is written, and as distributions build: other functions of libc.
+foreach(suffix "" _fortified)
+  transparency_driver(calls${suffix} calls.cc)
+  transparency_cases(calls${suffix} CASES
+    pipes files sockets polling sleeping children in-children names interrupted in-handlers cancelled)
+endforeach()
+target_compile_options(transparency_calls_fortified PRIVATE
+  -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -D_FILE_OFFSET_BITS=64)
+
 transparency_all_registered(
   outcomes cancellation cancellation_own_libstdcxx exceptions exceptions_own_libstdcxx forking
   spawning endings loading dynamic versions own_malloc own_malloc_shared signals scale mixes fibres cpp
-  lifetimes surroundings)
+  lifetimes surroundings waking calls calls_fortified)

@@ -11,13 +11,7 @@ namespace impasse {
 namespace {
 
 using test::Scene;
-
-std::vector<std::uint32_t> waiters(const std::vector<VerdictLink>& links) {
-  std::vector<std::uint32_t> threads;
-  for (const VerdictLink& link : links) threads.push_back(link.waiter);
-  std::sort(threads.begin(), threads.end());
-  return threads;
-}
+using test::waiters;
 
 void expect_closed(const Verdict& verdict) {
   ASSERT_FALSE(verdict.cycle.empty());

@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
-#include "scene.h"
+#include "groups_scene.h"
 
 namespace impasse {
 namespace {
@@ -17,6 +18,19 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 void pass(Scene& scene, std::uint64_t ns) {
   scene.snapshot.tick += ns / scene.snapshot.tick_ns;
   scene.snapshot.now_ns += ns;
+}
+
+Sleep always_asleep(std::uint32_t, WaitKind, std::uint64_t) {
+  return Sleep::kThere;
+}
+
+// Says that all its threads are known.
+ProcessView odd_process() {
+  return {[](std::vector<std::uint32_t>& tids) {
+            tids = {100};
+            return true;
+          },
+          [] { return false; }};
 }
 
 class FindingsTest : public ::testing::Test {
@@ -156,7 +170,8 @@ TEST_F(FindingsTest, OneStuckWaitIsOneFindingHoweverManyCirclesItIsIn) {
 TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
   std::mt19937 random(7);
   const auto below = [&random](unsigned n) { return static_cast<std::uint32_t>(random() % n); };
-  for (int round = 0; round < 2'000; ++round) {
+  std::map<FindingKind, unsigned> kinds;
+  for (int round = 0; round < 4'000; ++round) {
     Scene scene;
     const unsigned n = 1 + below(12);
     for (unsigned i = 0; i < n; ++i) {
@@ -171,11 +186,27 @@ TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
         hold.stack_low = below(5);
       }
       if (below(3) == 0) continue;
-      const auto kind = static_cast<WaitKind>(below(7));
+      const auto kind = static_cast<WaitKind>(below(10));
       const std::uint64_t object = kind == WaitKind::kJoin ? 0x7000 + below(12) : below(6);
       WaitFact& wait = scene.waits(i, kind, object, below(3'000));
       wait.timed = below(4) == 0;
-      wait.outer = below(2);
+      wait.outer = below(4) == 0 ? 1 : 0;
+      wait.partner = below(6);
+    }
+    for (ThreadFact& thread : scene.snapshot.threads) {
+      thread.number = below(6);
+      thread.signals_lost = below(20) == 0;
+      for (unsigned signals = below(3); signals > 0; --signals) {
+        thread.signals.push_back(
+            {below(6), below(3), static_cast<SignalKind>(below(3)), 1, below(9)});
+      }
+    }
+    for (unsigned facts = below(12); facts > 0; --facts) {
+      LockFact& fact = scene.snapshot.locks.emplace_back();
+      fact.address = below(6);
+      fact.kind = static_cast<LockKind>(below(7));
+      fact.woken_sites = ~std::uint64_t{0};
+      fact.gone_signallers_maker = below(8);
     }
     for (unsigned gone = below(3); gone > 0; --gone) {
       scene.left(below(6), static_cast<LockKind>(below(3)), 100 + below(14),
@@ -189,7 +220,9 @@ TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
                below(4) == 0};
     }
     for (int looks = 0; looks < 2; ++looks) {
-      for (const Telling& telling : findings_.look(scene.snapshot, Scene::probe)) {
+      for (const Telling& telling :
+           findings_.look(scene.snapshot, Scene::probe, always_asleep, odd_process())) {
+        kinds[telling.verdict->kind] += 1;
         for (const auto* links : {&telling.verdict->cycle, &telling.verdict->crowd}) {
           for (const VerdictLink& link : *links) ASSERT_LT(link.waiter, n);
         }
@@ -197,6 +230,8 @@ TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
       pass(scene, kSecond / 10);
     }
   }
+  EXPECT_NE(kinds[FindingKind::kStuckCondition], 0U);
+  EXPECT_NE(kinds[FindingKind::kAllAsleep], 0U);
 }
 
 TEST_F(FindingsTest, AStuckHolderChangesNothing) {
@@ -252,6 +287,118 @@ TEST_F(FindingsTest, MuchOfTheSameIsToldThreeTimes) {
   }
   for (int i = 0; i < 5; ++i) told += look().size();
   EXPECT_EQ(told, 3U);
+}
+
+// ---- groups that wait to be signalled
+
+class GroupFindingsTest : public ::testing::Test {
+ protected:
+  static constexpr std::uint64_t kRoom = 0x200, kMutex = 0x10;
+
+  // Each waits for room in a queue that only they drain.
+  void SetUp() override {
+    for (int i = 0; i < 2; ++i) join_in();
+    scene_.thread();
+    scene_.all_sleep();
+  }
+  std::uint32_t join_in() {
+    const auto worker = scene_.thread();
+    WaitFact& wait = scene_.waits_for(worker, kRoom, kMutex);
+    wait.tick = scene_.snapshot.tick - test::kLasting;
+    scene_.signals(worker, kRoom);
+    return worker;
+  }
+  std::vector<Telling> look() {
+    return findings_.look(scene_.snapshot, Scene::probe, Scene::sleep,
+                          test::GroupsScene::process());
+  }
+  test::GroupsScene scene_;
+  Findings findings_{{10 * kSecond}};
+};
+
+TEST_F(GroupFindingsTest, AreToldAfterTwoLooksAndThenEverMoreRarely) {
+  EXPECT_FALSE(findings_.has_groups());
+  EXPECT_TRUE(look().empty());
+  EXPECT_TRUE(findings_.wants_second_look());
+  EXPECT_TRUE(findings_.has_groups());
+  std::vector<std::uint32_t> updates;
+  for (int i = 0; i < 400; ++i) {
+    pass(scene_, kSecond);
+    for (const Telling& telling : look()) {
+      EXPECT_EQ(telling.verdict->kind, FindingKind::kStuckCondition);
+      updates.push_back(telling.update);
+    }
+  }
+  EXPECT_EQ(updates, (std::vector<std::uint32_t>{0, 1, 2}));
+}
+
+TEST_F(GroupFindingsTest, WhoWasSignalledAndHadNoProcessorYetIsNotAsleep) {
+  scene_.sleeps_at(1, kRoom, Sleep::kElsewhere);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+  EXPECT_TRUE(findings_.has_groups());  // it is looked at again
+  scene_.sleeps_at(1, kRoom);
+  EXPECT_EQ(look().size(), 1U);
+}
+
+TEST_F(GroupFindingsTest, WhatTheKernelDoesNotTellIsNotConfirmed) {
+  scene_.sleeps.clear();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+  Findings blind{{10 * kSecond}};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(
+        blind.look(scene_.snapshot, Scene::probe, nullptr, test::GroupsScene::process()).empty());
+  }
+}
+
+TEST_F(GroupFindingsTest, AnotherWaitIsNotTheSame) {
+  look();
+  scene_.snapshot.threads[0].wait->sequence += 2;
+  EXPECT_TRUE(look().empty());
+  EXPECT_EQ(look().size(), 1U);
+}
+
+TEST_F(GroupFindingsTest, OthersWhoComeAlongArePartOfIt) {
+  look();
+  for (int i = 0; i < 100; ++i) {
+    join_in();
+    scene_.all_sleep();
+    EXPECT_EQ(look().size(), i == 0 ? 1U : 0U);
+  }
+  EXPECT_EQ(findings_.troubles(), 1U);
+}
+
+TEST_F(GroupFindingsTest, WhenAllSleepTheSameTroubleSaysMore) {
+  look();
+  ASSERT_EQ(look().size(), 1U);
+  scene_.joins(2, 0, test::kLasting);
+  scene_.sleeps_at(2, scene_.snapshot.threads[0].thread);
+  look();
+  const auto told = look();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict->kind, FindingKind::kAllAsleep);
+  EXPECT_EQ(told[0].finding, 1U);
+  EXPECT_EQ(told[0].update, 1U);
+  // And somebody new is up.
+  scene_.thread();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+}
+
+TEST_F(GroupFindingsTest, OfVeryManySomeAreAsked) {
+  for (int i = 0; i < 2'000; ++i) join_in();
+  scene_.joins(2, 0, test::kLasting);
+  scene_.all_sleep();
+  scene_.sleeps_at(2, scene_.snapshot.threads[0].thread);
+  look();
+  const auto told = look();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].verdict->kind, FindingKind::kAllAsleep);
+  EXPECT_FALSE(told[0].verdict->certain);
+}
+
+TEST_F(GroupFindingsTest, AreNotLookedForIfNotWanted) {
+  findings_ = Findings{{10 * kSecond, false}};
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
+  EXPECT_FALSE(findings_.has_groups());
 }
 
 }  // namespace

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "scene.h"
 
 namespace impasse {
@@ -12,13 +10,7 @@ namespace {
 
 using test::kNowTick;
 using test::Scene;
-
-std::vector<std::uint32_t> waiters(const std::vector<VerdictLink>& links) {
-  std::vector<std::uint32_t> threads;
-  for (const VerdictLink& link : links) threads.push_back(link.waiter);
-  std::sort(threads.begin(), threads.end());
-  return threads;
-}
+using test::waiters;
 
 TEST(SelfDeadlock, RelockOfANormalMutex) {
   Scene scene;

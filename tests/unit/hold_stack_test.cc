@@ -127,6 +127,33 @@ TEST(HoldStack, PathsAreRightAfterARemovalOutOfOrder) {
   EXPECT_EQ(stack.path_with(lock_at(5), 0), straight.path_with(lock_at(5), 0));
 }
 
+// Those beyond the places of a slot are part of it too, in whatever order they were taken.
+TEST(HoldStack, PathsContainWhatIsHeldBeyondThePlacesOfASlot) {
+  TestLedger ledger;
+  ThreadSlot& slot = *ledger->claim_slot();
+  HoldStack stack(slot, &*ledger);
+  for (std::uint64_t i = 0; i < kInlineHolds; ++i)
+    stack.push(hold_of(lock_at(i)), hold_phase::kHeld, 1);
+  const auto path_above = [&](std::vector<std::uint64_t> numbers) {
+    for (const std::uint64_t n : numbers) stack.push(hold_of(lock_at(n)), hold_phase::kHeld, 1);
+    const std::uint64_t path = stack.path_with(lock_at(99), 0);
+    for (const std::uint64_t n : numbers) stack.remove(lock_at(n));
+    return path;
+  };
+  const std::uint64_t bare = path_above({});
+  EXPECT_EQ(path_above({}), bare);
+  EXPECT_EQ(path_above({70, 73}), path_above({73, 70}));
+  std::set<std::uint64_t> paths{bare};
+  for (std::uint64_t i = 70; i < 86; ++i) {
+    EXPECT_TRUE(paths.insert(path_above({i})).second);
+    for (std::uint64_t j = i + 1; j < 86; ++j) EXPECT_TRUE(paths.insert(path_above({i, j})).second);
+  }
+  // A lock that dies takes what was learned about it along.
+  const std::uint64_t before = path_above({70});
+  change_salt(lock_at(70));
+  EXPECT_NE(path_above({70}), before);
+}
+
 TEST(HoldStack, RemembersWhatItHasSeen) {
   TestLedger ledger;
   ThreadSlot& slot = *ledger->claim_slot();

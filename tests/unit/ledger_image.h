@@ -32,6 +32,10 @@ class LedgerImage {
         {0, sizeof(Incident), 2},
         {0, sizeof(RawSight), 2},
         {0, sizeof(RawLife), 64},
+        {0, sizeof(CallRecord), 16},
+        {0, sizeof(StatRow), 16},
+        {0, sizeof(std::uint32_t), 32},
+        {0, kPage, kStatMapPages},
     };
     std::uint64_t total = kPage;
     Region regions[kRegions];

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@
 #ifdef IMPASSE_FUZZ_REPORTS
 #include "report/facts_json.h"
 #include "report/facts_text.h"
+#else
+#include "detector/sight_queue.h"
+#include "detector/thread_lives.h"
 #endif
 
 // Of the sanitizers' run-time library; null without one.
@@ -94,6 +98,45 @@ void print(Snapshot snapshot, report::Origin origin) {
 }
 #endif
 
+#ifndef IMPASSE_FUZZ_REPORTS
+// What our own thread makes of a region's records, of which only the place is known to be right: a
+// program may have written over them.
+template <typename Record, typename Visit>
+void each_record(const std::byte* bytes, RegionName name, Visit visit) {
+  Region region;
+  std::memcpy(&region, bytes + offsetof(LedgerHeader, region) + name * sizeof(Region),
+              sizeof region);
+  const auto record = std::make_unique<Record>();
+  for (std::uint64_t i = 0; i < region.capacity; ++i) {
+    std::memcpy(static_cast<void*>(record.get()), bytes + region.offset + i * region.stride,
+                sizeof(Record));
+    visit(*record);
+  }
+}
+
+void hear_orders(const std::byte* bytes) {
+  each_record<RawSight>(bytes, kSights, [](const RawSight& raw) {
+    const OrderSight sight = sight_of(raw);
+    if (sight.held.size() > kSightedLocks) broken("a sight of too many locks");
+    if (sight.name.size() > kNameBytes) broken("a sight's name is too long");
+    if (sight.wanted.kind > kLastLockKind) broken("a sight of a lock of no kind");
+    const auto stack = stack_of(raw);
+    if (stack.empty()) return;
+    if (stack.data() < raw.rest || stack.size() > sizeof raw.rest ||
+        stack.data() + stack.size() > raw.rest + sizeof raw.rest) {
+      broken("a sight's stack reaches beyond its record");
+    }
+  });
+  ThreadLives lives(32);
+  each_record<RawLife>(bytes, kLives, [&](const RawLife& raw) {
+    lives.add({static_cast<LifeEvent::Kind>(raw.kind), raw.thread, raw.other, raw.moment,
+               raw.handle, raw.stack_pointer});
+    (void)lives.before(raw.other, 1, raw.thread, raw.moment);
+  });
+  if (lives.size() > 32) broken("more threads remembered than there may be");
+}
+#endif
+
 bool try_bytes(const std::byte* bytes, std::size_t size) {
   MemorySource source(bytes, size);
   const LedgerReading reading = read_ledger(source);
@@ -102,6 +145,8 @@ bool try_bytes(const std::byte* bytes, std::size_t size) {
   if (reading.problem.empty()) {
     print(reading.snapshot, size % 2 == 0 ? report::Origin::kLive : report::Origin::kLeftBehind);
   }
+#else
+  if (reading.problem.empty()) hear_orders(bytes);
 #endif
   return reading.problem.empty();
 }
@@ -144,7 +189,7 @@ std::uint64_t place(Random& random, LedgerImage& image) {
   const LedgerHeader& h = image.header();
   std::uint64_t start = 0;
   std::uint64_t bytes = sizeof(LedgerHeader);
-  switch (random() % 8) {
+  switch (random() % 10) {
     case 0:
       break;
     case 1:
@@ -170,11 +215,45 @@ std::uint64_t place(Random& random, LedgerImage& image) {
       start = h.region[kLocks].offset % image.size();
       bytes = 8 * sizeof(LockRecord);
       break;
+    case 7:
+      start = (h.region[kSights].offset + random() % 2 * sizeof(RawSight)) % image.size();
+      bytes = random() % 2 == 0 ? offsetof(RawSight, rest) : 4 * sizeof(RawSightedLock);
+      break;
+    case 8:
+      start = h.region[kLives].offset % image.size();
+      bytes = 64 * sizeof(RawLife);
+      break;
     default:
       bytes = image.size();
   }
   bytes = std::min(bytes, image.size() - start);
   return (start + random() % std::max<std::uint64_t>(bytes, 1)) & ~std::uint64_t{7};
+}
+
+// Two orders and some threads on their way to the watchdog.
+void furnish_orders(LedgerImage& image) {
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    RawSight& sight = image.element<RawSight>(kSights, i);
+    sight.stage = kSightTold;
+    sight.thread = 1 + static_cast<std::uint32_t>(i);
+    sight.tid = 100 + sight.thread;
+    sight.moment = 1'000 + i;
+    std::memcpy(sight.name, "sixteen letters!", sizeof sight.name);
+    sight.wanted = {0x8000, 2, 1, 0x5555'0000'1000, 40'000, 0x5555'0000'4000};
+    sight.held_count = 1 + static_cast<std::uint32_t>(i) * (kSightedLocks - 1);
+    std::memcpy(sight.rest, &sight.wanted, sizeof sight.wanted);
+    sight.stack_start = 0x7ffe'0000'0000;
+    sight.stack_bytes = 2'000;
+  }
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    RawLife& life = image.element<RawLife>(kLives, i);
+    life.turn = 1;
+    life.moment = 1 + i;
+    life.handle = 0x7f00'0000'0000 + i / 3;
+    life.thread = 1 + i / 3;
+    life.other = i / 3;
+    life.kind = i % 3;
+  }
 }
 
 void mutate(Random& random, LedgerImage& image) {
@@ -236,6 +315,7 @@ int main(int argc, char** argv) {
   std::signal(SIGABRT, [](int) { tell_round(); });
   LedgerImage model;
   furnish(model);
+  furnish_orders(model);
   LedgerImage image;
   if (argc > 3) {
     current_round = std::strtoull(argv[3], nullptr, 10);

@@ -1,6 +1,7 @@
 // Snapshots made by hand: threads that hold and wait, and locks that say who has them.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -130,5 +131,13 @@ class Scene {
   static inline Sleeps* looked_at = nullptr;
   std::uint64_t sequence_ = 0;
 };
+
+// Who waits, by numbers: in no order, whatever order the links have.
+inline std::vector<std::uint32_t> waiters(const std::vector<VerdictLink>& links) {
+  std::vector<std::uint32_t> threads;
+  for (const VerdictLink& link : links) threads.push_back(link.waiter);
+  std::sort(threads.begin(), threads.end());
+  return threads;
+}
 
 }  // namespace impasse::test

@@ -36,6 +36,10 @@ class Model {
     return known != threads_.end() &&
            (known->second.contains(thread) || known->second.size() >= kEnough);
   }
+  bool told(std::uint64_t path, ThreadNumber thread) const {
+    const auto known = threads_.find(path);
+    return known != threads_.end() && known->second.contains(thread);
+  }
   void add(std::uint64_t path, ThreadNumber thread) { threads_[path].insert(thread); }
   bool erase(std::uint64_t path, ThreadNumber thread) { return threads_[path].erase(thread) != 0; }
 
@@ -111,6 +115,7 @@ TEST_F(SeenSetTest, AgreesWithAModelAcrossItsGrowth) {
     const std::uint64_t path = path_of(1 + random() % 4'000);
     const auto thread = static_cast<ThreadNumber>(1 + random() % 12);
     ASSERT_EQ(set_.contains(path, thread), model.contains(path, thread));
+    ASSERT_TRUE(!set_.contains_at_once(path, thread) || model.told(path, thread));
     if (random() % 8 == 0) {
       ASSERT_EQ(set_.erase(path, thread), model.erase(path, thread));
     } else if (!model.contains(path, thread)) {
@@ -119,6 +124,60 @@ TEST_F(SeenSetTest, AgreesWithAModelAcrossItsGrowth) {
     }
   }
   EXPECT_EQ(ground_.in_use.load(), kLevels);
+}
+
+TEST_F(SeenSetTest, KnowsAtOnceWhatTheThreadTold) {
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 7));
+  set_.add(path_of(1), 7, 3);
+  EXPECT_TRUE(set_.contains_at_once(path_of(1), 7, 3));
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 7, 4));
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 8, 3));
+  EXPECT_FALSE(set_.contains_at_once(path_of(2), 7, 3));
+  set_.add(path_of(1), 7, 4);
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 7, 3));
+  EXPECT_TRUE(set_.contains_at_once(path_of(1), 7, 4));
+  set_.erase(path_of(1), 7);
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 7, 4));
+  set_.add(path_of(1), 7, 4);
+  set_.begin_anew();
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 7, 4));
+}
+
+// What others told does not count at once, however many they are.
+TEST_F(SeenSetTest, KnowsAtOnceOnlyOfTheThreadItself) {
+  for (ThreadNumber thread = 1; thread <= kEnough; ++thread) set_.add(path_of(1), thread);
+  EXPECT_TRUE(set_.contains(path_of(1), 100));
+  EXPECT_FALSE(set_.contains_at_once(path_of(1), 100));
+}
+
+// A quarter full is as full as one thread's paths make it before they are asked for in more places.
+TEST_F(SeenSetTest, KnowsAlmostAllAtOnceWhileThereIsRoom) {
+  constexpr std::size_t kPaths = LevelledSet::level_places(kLevels - 1) / 4;
+  std::mt19937_64 random(8);
+  std::vector<std::uint64_t> paths(kPaths);
+  for (auto& path : paths) {
+    path = random();
+    ASSERT_TRUE(set_.add(path, 7));
+  }
+  std::size_t at_once = 0;
+  for (const std::uint64_t path : paths) at_once += set_.contains_at_once(path, 7) ? 1 : 0;
+  EXPECT_GT(at_once, kPaths * 95 / 100);
+}
+
+// Near the end of a table the places go on at its beginning.
+TEST_F(SeenSetTest, PlacesGoOnAtTheBeginning) {
+  constexpr std::size_t kPlacesInFirst = LevelledSet::level_places(0);
+  for (std::uint64_t n = 1; n <= SeenSet::kPlaces; ++n) {
+    const std::uint64_t path = (n * kPlacesInFirst - 1) << 35;
+    ASSERT_TRUE(set_.add(path, 7));
+  }
+  EXPECT_EQ(ground_.in_use.load(), 1U);
+  for (std::uint64_t n = 1; n <= SeenSet::kPlaces; ++n) {
+    const std::uint64_t path = (n * kPlacesInFirst - 1) << 35;
+    EXPECT_TRUE(set_.contains(path, 7));
+    EXPECT_EQ(set_.contains_at_once(path, 7), n <= 2);
+  }
+  EXPECT_NE(ground_.places[0].load(), 0U);
 }
 
 TEST_F(SeenSetTest, SaysWhenItIsFull) {

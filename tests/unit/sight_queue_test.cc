@@ -1,7 +1,9 @@
 #include "detector/sight_queue.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <set>
@@ -16,6 +18,7 @@ namespace {
 using test::TestLedger;
 
 constexpr std::uint64_t kRoom = kSmallGeometry.sights;
+constexpr std::size_t kFirstPage = kPage - offsetof(RawSight, rest);
 
 std::vector<std::uint64_t> moments_in(SightQueue& queue) {
   std::vector<std::uint64_t> moments;
@@ -80,12 +83,59 @@ TEST(SightQueue, OurOwnThreadReadiesWhatItFreesAndSomeMore) {
   queue.tell(*first);
   moments_in(queue);
   reserved = 0;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 8; ++i) ASSERT_NE(queue.claim(kFirstPage), nullptr);
+  EXPECT_EQ(reserved, 0U);
+}
+
+TEST(SightQueue, SomeAreReadyBeforeTheFirstIsTold) {
+  static std::size_t calls;
+  TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return ++calls != 0; });
+  SightQueue queue(*ledger);
+  queue.prepare();
+  EXPECT_FALSE(queue.any());
+  calls = 0;
+  for (int i = 0; i < 16; ++i) {
+    RawSight* const sight = queue.claim(kFirstPage);
+    ASSERT_NE(sight, nullptr);
+    EXPECT_EQ(queue.ready(*sight, kFirstPage), kFirstPage);
+  }
+  EXPECT_EQ(calls, 0U);
+}
+
+// Each call costs more than a page does.
+TEST(SightQueue, WhatIsNeededIsAskedForAtOnce) {
+  static std::vector<std::size_t> asked;
+  TestLedger ledger(kSmallGeometry, [](void*, std::size_t bytes) {
+    asked.push_back(bytes);
+    return true;
+  });
+  SightQueue queue(*ledger);
+  asked.clear();
+  RawSight* const sight = queue.claim(kFirstPage + 1);
+  EXPECT_EQ(queue.ready(*sight, kFirstPage + 1), kFirstPage + 1);
+  EXPECT_EQ(asked, (std::vector<std::size_t>{2 * kPage}));
+}
+
+TEST(SightQueue, OneThatCouldNotBeReadiedIsLeftAlone) {
+  static bool room;
+  room = true;
+  TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return room; });
+  SightQueue queue(*ledger);
+  room = false;
+  queue.prepare();
+  room = true;
+  ASSERT_EQ(ledger->header().sights_used.load(), 1U);
+  RawSight& unreadable = ledger->sight(0);
+  ASSERT_EQ(mprotect(&unreadable, sizeof unreadable, PROT_NONE), 0);
+  for (std::uint64_t moment = 1; moment < kRoom; ++moment) {
     RawSight* const sight = queue.claim();
     ASSERT_NE(sight, nullptr);
-    EXPECT_EQ(queue.ready(*sight, sizeof sight->rest), sizeof sight->rest);
+    sight->moment = moment;
+    queue.tell(*sight);
   }
-  EXPECT_EQ(reserved, 0U);
+  EXPECT_EQ(queue.claim(), nullptr);
+  EXPECT_FALSE(queue.give_back(0, [](void*, std::size_t) { FAIL(); }));
+  EXPECT_EQ(moments_in(queue).size(), kRoom - 1);
 }
 
 TEST(SightQueue, WhereThereIsNoMemoryTheRecordEnds) {
@@ -94,8 +144,7 @@ TEST(SightQueue, WhereThereIsNoMemoryTheRecordEnds) {
   TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return room; });
   RawSight* const sight = SightQueue(*ledger).claim();
   room = false;
-  constexpr std::size_t kFirst = kPage - offsetof(RawSight, rest);
-  EXPECT_EQ(SightQueue(*ledger).ready(*sight, sizeof sight->rest), kFirst);
+  EXPECT_EQ(SightQueue(*ledger).ready(*sight, sizeof sight->rest), kFirstPage);
 }
 
 TEST(SightQueue, AFullOneRefusesUntilItWasEmptied) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "detector/incidents.h"
+#include "detector/signal_notes.h"
 #include "test_ledger.h"
 
 namespace impasse {
@@ -54,8 +55,19 @@ LockState probe(std::uint64_t lock, LockKind) {
 
 std::uint64_t now = 0;
 
+unsigned clock_readings = 0;
+
 std::uint64_t monotonic_ns() {
+  ++clock_readings;
   return now;  // looking costs nothing
+}
+// Before a look at all facts and after it, and at no other time.
+unsigned looks() {
+  return clock_readings / 2;
+}
+
+Sleep asleep(std::uint32_t, WaitKind, std::uint64_t) {
+  return Sleep::kThere;
 }
 
 class Sink final : public FindingSink {
@@ -76,11 +88,15 @@ class WatchdogTest : public ::testing::Test {
   void SetUp() override {
     dead.clear();
     owners.clear();
+    clock_readings = 0;
+    note_lives_in(&*ledger_);
   }
+  void TearDown() override { note_lives_in(nullptr); }
   TestLedger ledger_;
   std::uint64_t now_ = 1'000'000'000;
   Sink sink_;
-  Watchdog watchdog_{*ledger_, {alive, name, probe, monotonic_ns}, {10'000'000'000}, &sink_};
+  Watchdog watchdog_{
+      *ledger_, {alive, name, probe, monotonic_ns, asleep}, {10'000'000'000}, &sink_};
   void turn() { watchdog_.turn(now = now_ += watchdog_.pause_ns(), watchdog_.pause_ns()); }
 };
 
@@ -211,6 +227,115 @@ TEST_F(WatchdogTest, CollectsIncidentsOnce) {
   turn();
   turn();
   EXPECT_EQ(sink_.incidents, std::vector<std::uint64_t>{77});
+}
+
+// ---- those who wait to be signalled
+
+constexpr std::uint64_t kRoom = 0x5000;
+constexpr std::uint64_t kWaitPc = 0x400'100;
+const std::uint64_t kWaitPlace = wait_place(kWaitPc, 0x140);
+
+class WaitsForOthersTest : public WatchdogTest {
+ protected:
+  void SetUp() override {
+    WatchdogTest::SetUp();
+    owners = {{kRoom, 0}};
+    AwaitedLife(*ledger_, kRoom, LockKind::kCondition, kWaitPc, false).woken(kWaitPc, kWaitPlace);
+    turn();
+  }
+  static void wait_for_room(ThreadSlot& slot) {
+    slot.wait.object.store(kRoom);
+    slot.wait.partner.store(0);
+    slot.wait.place.store(kWaitPlace);
+    slot.wait.site.store(kWaitPc | std::uint64_t{static_cast<std::uint8_t>(WaitKind::kCondition)}
+                                       << kTraitShift);
+    slot.wait.tick.store(published_tick.value.load());
+    slot.wait.sequence.fetch_add(1);
+  }
+  ThreadSlot& worker(std::uint32_t tid) {
+    ThreadSlot& slot = live_thread(ledger_, tid);
+    note_signal(slot, &*ledger_, {kRoom, 0x400'200, SignalKind::kSignal}, 1);
+    return slot;
+  }
+  void pass(std::uint64_t ns) {
+    for (const std::uint64_t begin = now_; now_ - begin < ns;) turn();
+  }
+};
+
+TEST_F(WaitsForOthersTest, AStuckGroupIsToldWithinASecond) {
+  ThreadSlot& first = worker(21);
+  ThreadSlot& last = worker(22);
+  live_thread(ledger_, 23);
+  wait_for_room(first);
+  pass(60'000'000'000);  // at its slowest pace
+  EXPECT_TRUE(sink_.kinds.empty());
+  wait_for_room(last);
+  const std::uint64_t formed = now_;
+  while (sink_.kinds.empty() && now_ - formed < 2'000'000'000) turn();
+  EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kStuckCondition});
+  EXPECT_LE(now_ - formed, 800'000'000U);
+  pass(10'000'000'000);
+  EXPECT_EQ(sink_.kinds.size(), 1U);
+}
+
+TEST_F(WaitsForOthersTest, ASignallerThatJoinsCompletesTheGroup) {
+  ThreadSlot& consumer = live_thread(ledger_, 21);
+  ThreadSlot& producer = worker(22);
+  consumer.thread.store(0x7021);
+  wait_for_room(consumer);
+  pass(20'000'000'000);
+  producer.wait.object.store(0x7021);
+  producer.wait.site.store(std::uint64_t{static_cast<std::uint8_t>(WaitKind::kJoin)}
+                           << kTraitShift);
+  producer.wait.tick.store(published_tick.value.load());
+  producer.wait.sequence.fetch_add(1);
+  const std::uint64_t formed = now_;
+  while (sink_.kinds.empty() && now_ - formed < 2'000'000'000) turn();
+  EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kStuckCondition});
+  EXPECT_LE(now_ - formed, 1'000'000'000U);
+}
+
+TEST_F(WaitsForOthersTest, AnIdlePoolIsHardlyLookedAt) {
+  worker(20);
+  for (std::uint32_t tid = 100; tid < 600; ++tid) wait_for_room(live_thread(ledger_, tid));
+  pass(10'000'000'000);
+  const unsigned before = looks();
+  pass(60'000'000'000);
+  EXPECT_LE(looks() - before, 30U);
+  EXPECT_GE(looks() - before, 25U);  // somebody had the mutex when it was looked at last
+  EXPECT_TRUE(sink_.kinds.empty());
+}
+
+TEST_F(WaitsForOthersTest, ABusyPoolIsLookedAtFourTimesASecond) {
+  worker(20);
+  std::vector<ThreadSlot*> pool;
+  for (std::uint32_t tid = 100; tid < 110; ++tid) {
+    pool.push_back(&live_thread(ledger_, tid));
+    wait_for_room(*pool.back());
+  }
+  pass(2'000'000'000);
+  const unsigned before = looks();
+  const std::uint64_t begin = now_;
+  for (std::size_t next = 0; now_ - begin < 20'000'000'000; ++next) {
+    ThreadSlot& slot = *pool[next % pool.size()];
+    slot.wait.sequence.fetch_add(1);
+    wait_for_room(slot);
+    turn();
+  }
+  EXPECT_LE(looks() - before, 80U);
+  EXPECT_GE(looks() - before, 40U);
+}
+
+TEST_F(WaitsForOthersTest, NobodyLooksIfThatIsNotWanted) {
+  Watchdog watchdog{
+      *ledger_, {alive, name, probe, monotonic_ns, asleep}, {10'000'000'000, false}, &sink_};
+  wait_for_room(worker(21));
+  clock_readings = 0;
+  for (int i = 0; i < 100; ++i) {
+    watchdog.turn(now = now_ += watchdog.pause_ns(), watchdog.pause_ns());
+  }
+  EXPECT_EQ(looks(), 0U);
+  EXPECT_TRUE(sink_.kinds.empty());
 }
 
 }  // namespace
