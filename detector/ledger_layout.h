@@ -131,6 +131,11 @@ struct alignas(kPage) ThreadSlot {
   alignas(64) SignalRecord signals[kInlineSignals];
   std::atomic<std::uint32_t> more_signals_ready;  // memory of `more_signals` was taken into use
   std::atomic<std::uint32_t> signals_lost;  // some found no room: this thread may signal anything
+  // The last wait to be signalled that ended well: the object's LockRecord << 32 | its generation
+  // (0: none, or settled), a wait_place(), and `state` when the mutex was had again.
+  std::atomic<std::uint64_t> woken_life;
+  std::atomic<std::uint64_t> woken_place;
+  std::atomic<std::uint64_t> woken_state;
   // Offset of its StatBlock; 0: none. Its thread writes it, and whoever gives the slot back.
   std::atomic<std::uint64_t> stats;
 
@@ -159,8 +164,8 @@ struct alignas(64) LockRecord {
   // Of what is signalled: the ThreadNumber of who made those threads that signalled it and ended;
   // 0: none did; kSeveralMakers.
   std::atomic<std::uint32_t> gone_signallers_maker;
-  // Of what is signalled: the places whose untimed waits for it have ended well, by hash: a bit for
-  // each call site, and one for each wait_place().
+  // Of what is signalled: the places whose untimed waits for it have ended, by hash: a bit for each
+  // call site, and one for each wait_place() whose thread then went on to something else.
   std::atomic<std::uint64_t> woken_sites;
 };
 inline constexpr std::uint32_t kSeveralMakers = 0xffff'ffff;

@@ -28,21 +28,6 @@ bool has_no_holder(const WaitFact& wait) {
   return wait.kind != WaitKind::kJoin && !is_held(lock_kind(wait.kind));
 }
 
-LockFact fact_of(const LockRecord& record, std::uint64_t address) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  LockFact lock;
-  lock.address = address;
-  lock.generation = record.generation.load(std::memory_order_acquire);
-  lock.kind = static_cast<LockKind>(record.traits.load(kRelaxed) & lock_trait::kKindMask);
-  lock.first_site = record.first_site.load(kRelaxed);
-  lock.contended = record.contended.load(kRelaxed);
-  lock.waited_ns = record.waited_ns.load(kRelaxed);
-  lock.last_holder = record.last_holder.load(kRelaxed);
-  lock.gone_signallers_maker = record.gone_signallers_maker.load(kRelaxed);
-  lock.woken_sites = record.woken_sites.load(kRelaxed);
-  return lock;
-}
-
 // After the signals were read: the maker of a thread that has ended since is known here.
 void read_awaited_lives(const Ledger& ledger, Snapshot& snapshot) {
   std::vector<std::uint64_t> objects;
@@ -70,6 +55,21 @@ void read_awaited_lives(const Ledger& ledger, Snapshot& snapshot) {
 }
 
 }  // namespace
+
+LockFact fact_of(const LockRecord& record, std::uint64_t address) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  LockFact lock;
+  lock.address = address;
+  lock.generation = record.generation.load(std::memory_order_acquire);
+  lock.kind = static_cast<LockKind>(record.traits.load(kRelaxed) & lock_trait::kKindMask);
+  lock.first_site = record.first_site.load(kRelaxed);
+  lock.contended = record.contended.load(kRelaxed);
+  lock.waited_ns = record.waited_ns.load(kRelaxed);
+  lock.last_holder = record.last_holder.load(kRelaxed);
+  lock.gone_signallers_maker = record.gone_signallers_maker.load(kRelaxed);
+  lock.woken_sites = record.woken_sites.load(kRelaxed);
+  return lock;
+}
 
 LedgerReading read_own_ledger(const Ledger& ledger) {
   OwnLedger source(ledger);

@@ -10,6 +10,7 @@
 
 namespace impasse {
 
+LockFact fact_of(const LockRecord& record, std::uint64_t address);
 LedgerReading read_own_ledger(const Ledger& ledger);
 // The numbers of its locks (stats=on).
 StatsReading read_own_stats(const Ledger& ledger);

@@ -223,20 +223,46 @@ void forget_signals(ThreadSlot& slot, std::uint64_t start, std::uint64_t bytes) 
 }
 
 AwaitedLife::AwaitedLife(Ledger& ledger, std::uint64_t object, LockKind kind, std::uint64_t pc,
-                         bool never_awaited)
-    : record_(LockTable(ledger).matters(object, kind, pc)) {
+                         bool never_awaited) {
+  LockTable lives(ledger);
+  record_ = lives.matters(object, kind, pc);
   if (record_ == nullptr) return;
   generation_ = record_->generation.load(std::memory_order_acquire);
+  number_ = lives.number_of(*record_);
   if (never_awaited && record_->woken_sites.load(std::memory_order_relaxed) != 0)
     record_->woken_sites.store(0, std::memory_order_relaxed);
 }
 
-void AwaitedLife::woken(std::uint64_t pc, std::uint64_t place) const {
+void AwaitedLife::mark(std::uint64_t bits) const {
   if (record_ == nullptr || record_->generation.load(std::memory_order_relaxed) != generation_)
     return;
-  const std::uint64_t bits = site_bit(pc) | (place == 0 ? 0 : site_bit(place));
   if ((record_->woken_sites.load(std::memory_order_relaxed) & bits) != bits)
     record_->woken_sites.fetch_or(bits, std::memory_order_relaxed);
+}
+
+void AwaitedLife::woken(std::uint64_t pc, std::uint64_t place) const {
+  mark(site_bit(pc) | (place == 0 ? 0 : site_bit(place)));
+}
+
+void AwaitedLife::woken_perhaps(ThreadSlot& slot, std::uint64_t pc, std::uint64_t place) const {
+  mark(site_bit(pc));
+  if (record_ == nullptr || place == 0) return;
+  slot.woken_place.store(place, std::memory_order_relaxed);
+  slot.woken_state.store(slot.state.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  slot.woken_life.store(std::uint64_t{number_} << 32 | generation_, std::memory_order_relaxed);
+}
+
+void settle_last_wake(ThreadSlot& slot, const Ledger& ledger) {
+  const std::uint64_t life = slot.woken_life.exchange(0, std::memory_order_relaxed);
+  if (life == 0 || slot.woken_state.load(std::memory_order_relaxed) ==
+                       slot.state.load(std::memory_order_relaxed)) {
+    return;
+  }
+  LockRecord& record = ledger.lock_record(life >> 32);
+  const std::uint64_t bit = site_bit(slot.woken_place.load(std::memory_order_relaxed));
+  if (record.generation.load(std::memory_order_relaxed) != static_cast<std::uint32_t>(life)) return;
+  if ((record.woken_sites.load(std::memory_order_relaxed) & bit) == 0)
+    record.woken_sites.fetch_or(bit, std::memory_order_relaxed);
 }
 
 }  // namespace impasse

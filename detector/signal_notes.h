@@ -99,12 +99,21 @@ class AwaitedLife {
   // of waits is of an earlier one at this address.
   AwaitedLife(Ledger& ledger, std::uint64_t object, LockKind kind, std::uint64_t pc,
               bool never_awaited);
-  // The wait has ended well.
+  // The wait has ended well, and got what it was for.
   void woken(std::uint64_t pc, std::uint64_t place) const;
+  // The wait has ended; whether for good shows when the thread waits the next time.
+  void woken_perhaps(ThreadSlot& slot, std::uint64_t pc, std::uint64_t place) const;
 
  private:
+  void mark(std::uint64_t bits) const;
+
   LockRecord* record_;
   std::uint32_t generation_ = 0;
+  std::uint32_t number_ = 0;
 };
+
+// A thread is about to wait. Where it took or gave back a lock since it was woken last, it had
+// found then what it waited for; where not, it only looked, and waits again.
+void settle_last_wake(ThreadSlot& slot, const Ledger& ledger);
 
 }  // namespace impasse

@@ -78,7 +78,9 @@ class GroupJudgement {
   using Threads = std::vector<std::uint32_t>;
 
   void find_explained();
+  bool all_wait_lastingly() const;
   bool everybody_waits() const;
+  bool the_others_have_just_begun() const;
   bool is_private(const Obstacle* obstacle, const CurrentWait& wait) const;
   bool no_other_tasks() const;
   bool catches_signals();
@@ -125,17 +127,31 @@ bool GroupJudgement::is_private(const Obstacle* obstacle, const CurrentWait& wai
   return state.readable && !state.between_processes && state.tokens == 0;
 }
 
-bool GroupJudgement::everybody_waits() const {
-  const auto threads = static_cast<std::uint32_t>(snapshot_.threads.size());
-  for (std::uint32_t i = 0; i < threads; ++i) {
+bool GroupJudgement::all_wait_lastingly() const {
+  for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
     if (!waits_lastingly(snapshot_, graph_, i)) return false;
   }
+  return true;
+}
+
+bool GroupJudgement::everybody_waits() const {
+  if (!all_wait_lastingly()) return false;
+  const auto threads = static_cast<std::uint32_t>(snapshot_.threads.size());
   std::unordered_set<std::uint64_t> asked;
   for (std::uint32_t i = 0; i < threads; ++i) {
     const CurrentWait& wait = *graph_.wait(i);
     if (asked.insert(wait.object).second && !is_private(graph_.before(i), wait)) return false;
   }
   return no_other_tasks();
+}
+
+// The last ones came to wait as well, and not for long yet: soon there is more to tell, or less.
+bool GroupJudgement::the_others_have_just_begun() const {
+  for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+    const auto& wait = graph_.wait(i);
+    if (!wait || wait->timed || wait->in_handler || snapshot_.threads[i].changing) return false;
+  }
+  return true;
 }
 
 // A thread that is not in the ledger may be anywhere.
@@ -312,6 +328,7 @@ void GroupJudgement::all() {
       return;
     }
   }
+  if (!all_wait_lastingly() && the_others_have_just_begun()) return;
   std::unordered_map<std::uint64_t, std::size_t> alike;  // by sites
   const std::size_t most = verdicts_.size() + kMostGroups;
   for (const Threads& threads : groups()) {

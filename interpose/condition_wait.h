@@ -52,6 +52,7 @@ template <auto& kReal, std::uint8_t kTraits, typename Condition, typename Mutex,
     slot = current_slot;
     if (slot == nullptr || ledger() == nullptr) return real::call(kReal)(condition, mutex, args...);
   }
+  settle_last_wake(*slot, *ledger());
   const std::uint64_t place = wait_place(*slot, from.pc, from.stack_pointer);
   std::optional<AwaitedLife> life;
   if constexpr ((kTraits & hold_trait::kTimed) == 0) {
@@ -60,14 +61,17 @@ template <auto& kReal, std::uint8_t kTraits, typename Condition, typename Mutex,
   }
   if (depth_of(slot->state.load(std::memory_order_relaxed)) > 1)
     note_order_again(*slot, address_of(mutex), from.pc, from.stack_pointer);
-  const MutexGivenBack given_back(*slot, address_of(mutex), from.pc);
-  WaitScope wait(slot->wait, {WaitKind::kCondition, address_of(condition), address_of(mutex),
-                              from.pc, kTraits, monotonic_ns(), tick_now(), place});
-  IMPASSE_SAVE_REGISTERS(wait.registers());
-  wait.publish();
-  const int answer = real::call(kReal)(condition, mutex, args...);
-  if (answer == EOWNERDEAD) note_owner_dead(address_of(mutex));
-  if (life && answer == 0) life->woken(from.pc, place);
+  int answer = 0;
+  {
+    const MutexGivenBack given_back(*slot, address_of(mutex), from.pc);
+    WaitScope wait(slot->wait, {WaitKind::kCondition, address_of(condition), address_of(mutex),
+                                from.pc, kTraits, monotonic_ns(), tick_now(), place});
+    IMPASSE_SAVE_REGISTERS(wait.registers());
+    wait.publish();
+    answer = real::call(kReal)(condition, mutex, args...);
+    if (answer == EOWNERDEAD) note_owner_dead(address_of(mutex));
+  }
+  if (life && answer == 0) life->woken_perhaps(*slot, from.pc, place);
   return answer;
 }
 

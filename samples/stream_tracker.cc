@@ -27,6 +27,8 @@
 
 constexpr std::size_t kQueue = 2'048;
 constexpr std::size_t kWorkers = 6;
+constexpr int kFirstStreams = 2 * kQueue;
+constexpr int kAllStreams = 8 * kQueue;
 
 struct Stream {
   int id = 0;
@@ -119,7 +121,7 @@ class StreamTracker {
     return stream;
   }
 
-  bool is_drained() const { return tracked_ == 2 * static_cast<int>(kQueue); }
+  bool is_drained() const { return tracked_ == kAllStreams; }
 
   const bool repaired_;
   StreamQueue queue_;
@@ -128,9 +130,6 @@ class StreamTracker {
 };
 
 namespace {
-
-constexpr int kFirstStreams = 2 * kQueue;
-constexpr int kAllStreams = 8 * kQueue;
 
 class Workers {
  public:

@@ -40,11 +40,7 @@ void add_lock_records(Snapshot& snapshot, Ledger& ledger) {
   for (const std::uint64_t address : addresses) {
     const LockRecord* const record = table.find(address);
     if (record == nullptr) continue;
-    LockFact fact;
-    fact.address = address;
-    fact.contended = record->contended.load(std::memory_order_relaxed);
-    fact.waited_ns = record->waited_ns.load(std::memory_order_relaxed);
-    snapshot.locks.push_back(fact);
+    snapshot.locks.push_back(fact_of(*record, address));
   }
 }
 

@@ -180,7 +180,7 @@ class Report:
         self.crowd = self.finding["crowd"]
         self.threads = whole["threads"]
         self.locks = whole["locks"]
-        self.calls = whole["calls"]
+        self.calls = whole.get("calls", [])
 
     def text(self):
         with open(self.text_path, encoding="utf-8") as file:

@@ -206,7 +206,7 @@ TEST(Arena, EndsOfPagesInUseGoBack) {
     EXPECT_EQ(present_pages(page, 16), 3U);
     const auto is_whole = [&] {
       return std::all_of(blocks[kStaying - 1], blocks[kStaying - 1] + kBytes,
-                         [](unsigned char byte) { return byte == kStaying; });
+                         [&](unsigned char byte) { return byte == kStaying; });
     };
     EXPECT_TRUE(is_whole());
     // The lowest serve first, and each once.

@@ -22,7 +22,7 @@ def resolved(report):
         put(thread, "entry", places)
         for one in (*thread["holds"], *([thread["wait"]] if thread["wait"] else [])):
             put(one, "site", places)
-    for call in report["calls"]:
+    for call in report.get("calls", []):
         put(call, "site", places)
         put(call, "held_site", places)
     for order in report["finding"]["orders"]:

@@ -18,6 +18,7 @@ WAITS = {
     "join": "join",
     "signal": "mutex",
     "signal_aside": "mutex",
+    "semaphore": "semaphore",
 }
 CALLS = {
     "read": ("read", PIPE),
@@ -30,7 +31,6 @@ CALLS = {
     "poll": ("poll", PIPE),
     "epoll": ("epoll_wait", "epoll"),
     "futex": ("futex", "address 0x"),
-    "semaphore": ("futex", "address 0x"),
     "stdio": ("futex", "address 0x"),
     "waitpid": ("wait4", "any child"),
     "usleep": ("clock_nanosleep", "asked for"),

@@ -41,6 +41,16 @@ TEST_F(AllAsleep, AGroupIsPartOfIt) {
   EXPECT_EQ(scene_.group().kind, FindingKind::kAllAsleep);
 }
 
+// A moment later it is all of them, or none.
+TEST_F(AllAsleep, TheLastOneHasJustBegunToWait) {
+  scene_.signals(joins_, kWork);
+  WaitFact& last = *scene_.snapshot.threads[b_].wait;
+  last.tick = scene_.snapshot.tick - 2;
+  EXPECT_TRUE(scene_.silent());
+  last.timed = true;
+  EXPECT_EQ(scene_.group().kind, FindingKind::kStuckCondition);
+}
+
 TEST_F(AllAsleep, AThreadThatIsInNoLedger) {
   GroupsScene::all_tasks.push_back(4'711);
   EXPECT_TRUE(scene_.silent());

@@ -192,13 +192,14 @@ TEST_F(FindingsTest, NoSnapshotIsTooOdd) {
       wait.timed = below(4) == 0;
       wait.outer = below(4) == 0 ? 1 : 0;
       wait.partner = below(6);
+      wait.place = 1 + below(2);
     }
     for (ThreadFact& thread : scene.snapshot.threads) {
       thread.number = below(6);
       thread.signals_lost = below(20) == 0;
       for (unsigned signals = below(3); signals > 0; --signals) {
         thread.signals.push_back(
-            {below(6), below(3), static_cast<SignalKind>(below(3)), 1, below(9)});
+            {below(6), below(3), static_cast<SignalKind>(below(3)), 1 + below(2) * 50, below(9)});
       }
     }
     for (unsigned facts = below(12); facts > 0; --facts) {

@@ -439,6 +439,28 @@ TEST_F(SignalNotes, AWaitThatEndsWellMarksItsPlace) {
   EXPECT_EQ(record->woken_sites.load(), 0u);
 }
 
+// Woken by a broadcast that was for others, it looks and waits again; that proves nothing.
+TEST_F(SignalNotes, AWakeCountsWhenTheThreadGoesOnToSomethingElse) {
+  const std::uint64_t place = wait_place(kPc, 0x120);
+  ThreadSlot& slot = thread(3, 1);
+  const AwaitedLife life(*ledger_, 0x7000, LockKind::kCondition, kPc, false);
+  const LockRecord* const record = table_.find(0x7000);
+  life.woken_perhaps(slot, kPc, place);
+  settle_last_wake(slot, *ledger_);
+  EXPECT_EQ(record->woken_sites.load(), site_bit(kPc));
+  life.woken_perhaps(slot, kPc, place);
+  slot.state.fetch_add(kStateStep);  // it gave back a lock
+  settle_last_wake(slot, *ledger_);
+  EXPECT_EQ(record->woken_sites.load(), site_bit(kPc) | site_bit(place));
+  // Of an object that is no more by then nothing is known.
+  life.woken_perhaps(slot, kPc, place);
+  slot.state.fetch_add(kStateStep);
+  table_.end(0x7000);
+  const AwaitedLife other(*ledger_, 0x7777'0000, LockKind::kCondition, kPc, false);
+  settle_last_wake(slot, *ledger_);
+  EXPECT_EQ(table_.find(0x7777'0000)->woken_sites.load(), 0u);
+}
+
 TEST_F(SignalNotes, AnObjectThatEndedMeanwhileIsNotMarked) {
   const AwaitedLife life(*ledger_, 0x7000, LockKind::kSemaphore, kPc, false);
   table_.end(0x7000);

@@ -1,4 +1,5 @@
 #include "detector/stuck_groups.h"
+#include "detector/stuck_set.h"
 
 #include <gtest/gtest.h>
 
@@ -133,6 +134,7 @@ TEST_F(StuckGroups, AYoungWaitMayBeOverAlready) {
 TEST_F(StuckGroups, ANewcomerWhoNeverSignalledChangesNothing) {
   fill_the_queue();
   scene_.waits_for(up_, kRoom, kMutex, 1);
+  scene_.thread();  // from which they come
   EXPECT_EQ(waiters_of(scene_.group()), (Threads{a_, b_}));
 }
 
@@ -350,7 +352,7 @@ TEST_F(StuckGroups, ManyOfOneKindAreBounded) {
   for (std::uint64_t i = 0; i < 100; ++i) {
     const auto x = scene_.thread();
     scene_.waits_for(x, 0x1'000 + i, 0x10'000 + i).site = 5;
-    scene_.object(0x1'000 + i).woken_sites = site_bit(5);
+    scene_.object(0x1'000 + i).woken_sites |= site_bit(5);
     scene_.signals(x, 0x1'000 + i);
   }
   EXPECT_EQ(scene_.judged_groups().size(), 16U);

@@ -207,7 +207,7 @@ class RandomScene : public GroupsScene {
   }
 
   void spoil(LockFact& fact, unsigned n) {
-    if (below(5) == 0) fact.woken_sites = std::uint64_t{random_()} << 32 | random_();
+    if (below(9) == 0) fact.woken_sites = std::uint64_t{random_()} << 32 | random_();
     if (below(10) == 0) fact.woken_sites = 0;
     if (below(30) == 0) fact.address += 0x1'000;
     if (below(4) == 0) fact.gone_signallers_maker = 1 + below(n + 1);
