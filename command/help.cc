@@ -39,7 +39,7 @@ std::string general_help() {
       "       impasse graph [--dot|--json] PID|FILE\n"
       "         prints the orders in which a process was seen taking its locks\n"
       "       impasse stats [--by=ORDER] [--top=N] [--json] PID|FILE\n"
-      "         prints how often each lock was taken, waited for and held, and how long,\n"
+      "         prints how often each lock was taken, and how long waited for and held,\n"
       "         of a process that was started with --stats=on\n"
       "       impasse help [run|dump|show|baseline|graph|stats]\n"
       "       impasse --list-functions\n"
@@ -148,7 +148,8 @@ std::string baseline_help() {
 }
 
 std::string stats_help() {
-  return "usage: impasse stats [--by=ORDER] [--top=N] [--json] [--debug-dir=DIR]... PID|FILE\n"
+  return "usage: impasse stats [--by=ORDER] [--top=N] [--json] [--debug-dir=DIR]...\n"
+         "                     PID|FILE\n"
          "\n"
          "Prints the numbers of a process that was started with stats=on: for each call\n"
          "site and each lock how often it was taken, how often that had to wait, and how\n"

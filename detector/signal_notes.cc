@@ -18,8 +18,6 @@ constinit LockRecord solo_life{.address = 0,
                                .gone_signallers_maker = 0,
                                .woken_sites = 0};
 
-// Places of `more_signals` that are looked at for one signal.
-constexpr unsigned kWindow = 16;
 static_assert((kMoreSignals & (kMoreSignals - 1)) == 0);
 
 // A signal with the life that its object is in.
@@ -86,7 +84,7 @@ bool make_more_ready(ThreadSlot& slot, Ledger& ledger) {
 // The places that a note may stand in beyond the inline one; visit() says whether it was the last.
 template <typename Visit>
 bool any_more(ThreadSlot& slot, std::uint64_t hash, Visit visit) {
-  for (std::uint64_t i = 0; i < kWindow; ++i) {
+  for (std::uint64_t i = 0; i < kMoreSignals; ++i) {
     if (visit(slot.more_signals[((hash >> 32) + i) % kMoreSignals])) return true;
   }
   return false;
