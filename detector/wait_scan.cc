@@ -60,7 +60,7 @@ Glance glance_at(const ThreadSlot& slot) {
 
 }  // namespace
 
-WaitScan scan_waits(const Ledger& ledger, std::uint64_t tick) {
+WaitScan scan_waits(const Ledger& ledger, std::uint64_t tick, std::uint64_t late_ticks) {
   WaitScan scan;
   const std::uint64_t used = ledger.slots_used();
   constexpr std::uint64_t kAhead = 8;
@@ -80,6 +80,7 @@ WaitScan scan_waits(const Ledger& ledger, std::uint64_t tick) {
     if (glance.for_others || lasted == 0) continue;
     ++scan.waits;
     if (lasted <= kYoungTicks) ++scan.young;
+    if (lasted >= late_ticks) ++scan.late;
   }
   // Changes when a slot is handed out or given back.
   const std::uint64_t free_slot = ledger.header().free_slot.load(std::memory_order_acquire);

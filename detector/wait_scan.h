@@ -13,6 +13,7 @@ namespace impasse {
 struct WaitScan {
   std::uint32_t waits = 0;  // for locks and for threads' ends
   std::uint32_t young = 0;  // those that began lately: one of them may just have closed a circle
+  std::uint32_t late = 0;   // those that have lasted for `late_ticks`
 
   // Of waits without a time limit that have lasted for kLastingNs (stuck_set.h):
   std::uint32_t for_others = 0;  // on conditions, semaphores and barriers
@@ -20,6 +21,6 @@ struct WaitScan {
   std::uint64_t picture = 0;
 };
 
-WaitScan scan_waits(const Ledger& ledger, std::uint64_t tick);
+WaitScan scan_waits(const Ledger& ledger, std::uint64_t tick, std::uint64_t late_ticks);
 
 }  // namespace impasse

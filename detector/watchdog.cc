@@ -88,7 +88,9 @@ bool Watchdog::is_time_to_look(const WaitScan& scan, std::uint64_t now_ns) const
   const bool unconfirmed = findings_.wants_second_look();
   const bool departed = ledger_.header().departures_used.load(std::memory_order_relaxed) != 0;
   if (scan.waits != 0 || departed) {
-    if (rested(scan.young != 0 || unconfirmed ? 0 : kLookEveryNs)) return true;
+    // One more has just passed the threshold.
+    const bool pressing = scan.young != 0 || unconfirmed || scan.late > late_waits_;
+    if (rested(pressing ? 0 : kLookEveryNs)) return true;
   }
   if (!judges_groups_ || scan.for_others == 0) return false;
   if (findings_.has_groups()) return rested(unconfirmed ? 0 : kLookEveryNs);
@@ -99,13 +101,15 @@ bool Watchdog::is_time_to_look(const WaitScan& scan, std::uint64_t now_ns) const
 void Watchdog::look_for_trouble(std::uint64_t now_ns) {
   soon_ = false;
   if (sink_ == nullptr) return;
-  const WaitScan scan = scan_waits(ledger_, clock_.units());
+  const WaitScan scan =
+      scan_waits(ledger_, clock_.units(), findings_.thresholds().wait_ns / kTickNs);
   if (scan.waits != 0) last_wait_ns_ = now_ns;
   const bool anybody = scan.waits != 0 || (judges_groups_ && scan.for_others != 0);
   soon_ = anybody && (scan.young != 0 || findings_.wants_second_look());
   if (!is_time_to_look(scan, now_ns)) return;
   last_look_ns_ = now_ns;
   judged_picture_ = scan.picture;
+  late_waits_ = scan.late;
 
   const std::uint64_t begin_ns = probe_.monotonic_ns();
   LedgerReading reading;

@@ -86,6 +86,7 @@ class Watchdog {
   std::uint64_t last_look_ns_ = 0;
   std::uint64_t look_cost_ns_ = 0;
   std::uint64_t judged_picture_ = 0;  // the scan's, at the last look
+  std::uint32_t late_waits_ = 0;      // likewise
 };
 
 }  // namespace impasse

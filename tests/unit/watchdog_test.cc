@@ -215,6 +215,23 @@ TEST_F(WatchdogTest, AStoppedProcessDoesNotWakeUpToALongWait) {
   EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kLongWait});
 }
 
+// Whoever gets what he waits for soon after that was told of nevertheless.
+TEST_F(WatchdogTest, ALongWaitIsToldAsItPassesTheThreshold) {
+  constexpr std::uint64_t kThreshold = 300'000'000;
+  Watchdog watchdog{*ledger_, {alive, name, probe, monotonic_ns, asleep}, {kThreshold}, &sink_};
+  const auto turn_of_it = [&] {
+    watchdog.turn(now = now_ += watchdog.pause_ns(), watchdog.pause_ns());
+  };
+  live_thread(ledger_, 22);
+  turn_of_it();
+  const std::uint64_t begin = now_;
+  owners = {{0x1000, 22}};
+  wait_for(live_thread(ledger_, 21), 0x1000);
+  while (sink_.kinds.empty() && now_ - begin < 10 * kThreshold) turn_of_it();
+  EXPECT_EQ(sink_.kinds, std::vector{FindingKind::kLongWait});
+  EXPECT_LT(now_ - begin, kThreshold + 150'000'000);
+}
+
 TEST_F(WatchdogTest, CollectsIncidentsOnce) {
   Incidents incidents(*ledger_);
   EXPECT_FALSE(incidents.any());
