@@ -48,6 +48,9 @@ HANGS = {
     "classics signal_relock": "a signal handler wants what it interrupted",
     "classics join_under_lock": "a thread is joined that wants the joiner's lock",
     "classics exited_holder": "the holder has ended",
+    "classics once_abba": "an initializer that wants a mutex, against its holder who wants it initialized",
+    "stream_tracker": "a full queue: whoever makes room waits for room",
+    "stream_tracker --close": "the same, and the main thread as well: nobody is awake",
 }
 
 

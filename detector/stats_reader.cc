@@ -163,6 +163,8 @@ void Reader::read_maps() {
     if (bytes > kMostMapsBytes || bytes > region.stride * region.capacity) return;
     std::string text(bytes, '\0');
     if (!source_.read(region.offset, text.data(), bytes)) return;
+    // Zeros: that part of the ledger is not in its file.
+    if (text.find('\0') != std::string::npos) return;
     result_.maps = std::move(text);
     if ((before & 1) == 0 && word(offsetof(LedgerHeader, stats_maps_change)) == before) return;
   }

@@ -7,7 +7,6 @@
 #include "detector/signal_notes.h"
 
 namespace impasse {
-
 bool waits_lastingly(const Snapshot& snapshot, const WaitGraph& graph, std::uint32_t thread) {
   const ThreadFact& fact = snapshot.threads[thread];
   const auto& wait = graph.wait(thread);
@@ -35,8 +34,9 @@ StuckSet::StuckSet(const Snapshot& snapshot, const WaitGraph& graph, LockProbe p
     find_signallers(i);
     find_users(i);
   }
-  find_makers(makers);
   leave_out_the_untried();
+  find_makers(makers);
+  find_kin();
   leave_out_the_hopeful();
   count_blockers();
   begin_with_those_who_go_on();
@@ -127,16 +127,35 @@ void StuckSet::find_makers(const Numbers& makers) {
   }
 }
 
+// A worker at its first job has signalled nothing yet, and will when it is done.
+void StuckSet::find_kin() {
+  const auto add = [](std::vector<std::uint32_t>& to, std::uint32_t signalled) {
+    if (to.empty() || to.back() != signalled) to.push_back(signalled);
+  };
+  for (std::uint32_t i = 0; i < signalled_.size(); ++i) {
+    for (const Signalled::Signaller& one : signalled_[i].signallers) {
+      const std::uint64_t entry = snapshot_.threads[one.thread].entry;
+      if (entry != 0) add(kin_by_entry_[entry], i);
+    }
+    if (signalled_[i].maker != kNoOne)
+      add(kin_by_maker_[snapshot_.threads[signalled_[i].maker].number], i);
+  }
+}
+
 // Nobody was ever woken there: those who are to do it may not have begun, and who signalled may
 // have meant others. The place tells one wait of a C++ program from another, which all have one
-// call site; who signals again and again means whoever waits.
+// call site; who waits where others signal again and again, as he does, waits for the same.
 void StuckSet::leave_out_the_untried() {
-  for (const Signalled& signalled : signalled_) {
+  for (std::uint32_t s = 0; s < signalled_.size(); ++s) {
+    const Signalled& signalled = signalled_[s];
     for (const std::uint32_t waiter : signalled.waiters) {
       const CurrentWait& wait = *graph_.wait(waiter);
+      const auto& wakes = wakes_[waiter];
       const bool site = (signalled.woken_sites & site_bit(wait.site)) != 0;
       const bool place = wait.place != 0 && (signalled.woken_sites & site_bit(wait.place)) != 0;
-      if (!site || (!place && signalled.most_signals < kManySignals)) stuck_[waiter] = false;
+      const bool often = signalled.most_signals >= kManySignals &&
+                         std::find(wakes.begin(), wakes.end(), s) != wakes.end();
+      if (!site || (!place && !often)) stuck_[waiter] = false;
     }
   }
 }
@@ -240,6 +259,18 @@ void StuckSet::keep_busy(Partner& partner) {
   for (const std::uint32_t waiter : partner.waiters) goes_on(waiter);
 }
 
+// Once is enough: each of them has hope then.
+void StuckSet::give_hope_to_kin(const ThreadFact& thread) {
+  const auto give = [this](auto& kin, const auto& key) {
+    const auto found = kin.find(key);
+    if (found == kin.end()) return;
+    for (const std::uint32_t s : found->second) give_hope(signalled_[s]);
+    kin.erase(found);
+  };
+  give(kin_by_entry_, thread.entry);
+  give(kin_by_maker_, thread.maker);
+}
+
 void StuckSet::settle() {
   while (!going_on_.empty()) {
     const std::uint32_t thread = going_on_.back();
@@ -249,6 +280,7 @@ void StuckSet::settle() {
       for (const std::uint32_t waiter : graph_.obstacles()[o].waiters) goes_on(waiter);
     }
     for (const std::uint32_t s : wakes_[thread]) give_hope(signalled_[s]);
+    give_hope_to_kin(snapshot_.threads[thread]);
     for (const std::uint32_t p : uses_[thread]) keep_busy(partners_[p]);
     if (snapshot_.threads[thread].signals_lost && !anybody_may_signal_) {
       anybody_may_signal_ = true;

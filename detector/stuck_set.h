@@ -67,6 +67,7 @@ class StuckSet {
   void find_facts(Numbers& makers);
   void find_signallers(std::uint32_t thread);
   void find_makers(const Numbers& makers);
+  void find_kin();
   void leave_out_the_untried();
   void leave_out_the_hopeful();
   void find_users(std::uint32_t thread);
@@ -78,6 +79,7 @@ class StuckSet {
 
   void goes_on(std::uint32_t thread);
   void give_hope(Signalled& signalled);
+  void give_hope_to_kin(const ThreadFact& thread);
   void keep_busy(Partner& partner);
   void settle();
 
@@ -90,6 +92,10 @@ class StuckSet {
   std::vector<std::uint32_t> awaited_;             // by thread: in signalled_, or kNoOne
   std::vector<std::vector<std::uint32_t>> wakes_;  // by thread: in signalled_
   std::vector<std::vector<std::uint32_t>> uses_;   // by thread: in partners_
+  // By the function that threads began with, and by who made them: in signalled_. Whoever was begun
+  // or made like one who signalled may come to do the same.
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> kin_by_entry_;
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> kin_by_maker_;
   // By obstacle: blockers that do not go on.
   std::vector<std::uint32_t> lasting_blockers_;
   std::unordered_map<std::uint64_t, std::uint32_t> by_object_[2];  // conditions, semaphores

@@ -134,9 +134,12 @@ template <auto& kReal, std::uint8_t kTraits, typename Lock, typename... Args>
 [[gnu::noinline]] int take_once_more(Lock* lock, CallSite from, Args... args) {
   ThreadSlot& slot = *current_slot;
   constexpr std::uint8_t kAgain = kTraits | hold_trait::kAgain;
-  HoldStack(slot, ledger())
-      .push({address_of(lock), from.pc, from.stack_pointer, kAgain}, hold_phase::kAcquiring,
-            tick_now());
+  {
+    const ErrnoKept errno_kept;
+    HoldStack(slot, ledger())
+        .push({address_of(lock), from.pc, from.stack_pointer, kAgain}, hold_phase::kAcquiring,
+              tick_now());
+  }
   const int answer = real::call(kReal)(lock, args...);
   settle(slot, address_of(lock), answer);
   return answer;

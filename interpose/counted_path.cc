@@ -2,6 +2,7 @@
 
 namespace impasse {
 
+constinit StatBlock nobodys_stats{};
 thread_local constinit StatBlock* stat_block __attribute__((tls_model("initial-exec"))) = nullptr;
 
 namespace {

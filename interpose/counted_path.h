@@ -15,6 +15,9 @@ namespace impasse {
 extern thread_local constinit StatBlock* stat_block
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
+// What a handler that forked returns to in the child counts into the void.
+extern constinit StatBlock nobodys_stats __attribute__((visibility("hidden")));
+
 // In the place of the stack of holds that the lock has now: begins to measure.
 void measure_hold(std::uint64_t place, std::uint64_t lock, std::uint64_t site);
 // Nobody has an entry for it yet.

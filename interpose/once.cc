@@ -45,6 +45,7 @@ OnceCall::~OnceCall() {
 class Initializing {
  public:
   explicit Initializing(const NewHold& hold) : lock_(hold.lock) {
+    const ErrnoKept errno_kept;
     if (current_slot != nullptr)
       HoldStack(*current_slot, ledger()).push(hold, hold_phase::kHeld, tick_now());
   }

@@ -378,6 +378,7 @@ void before_fork() {
   Ledger* const here = ledger();
   if (here == nullptr) return;
   const ErrnoKept errno_kept;
+  const SignalsBlocked signals_blocked;  // a handler that forks itself has luggage of its own
   std::size_t room = current_slot == nullptr
                          ? 0
                          : current_slot->deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
@@ -426,6 +427,7 @@ void after_fork_in_parent() {
 void after_fork_in_child() {
   if (Ledger* const here = ledger()) {
     const ErrnoKept errno_kept;
+    const SignalsBlocked signals_blocked;  // notes, slot and lives change together
     disown_ledger_file();
     live_ledger.store(nullptr, std::memory_order_relaxed);
     note_lives_in(nullptr);
@@ -438,7 +440,7 @@ void after_fork_in_child() {
       keep_signals(solo_slot, luggage->own);
     }
     if (current_slot != nullptr) current_slot = &solo_slot;
-    stat_block = nullptr;  // the child begins anew
+    stat_block = &nobodys_stats;  // the child begins anew
     leave_ledger_memory(here->base(), here->size());
     lock_pages_inherited = true;
     unpacked = luggage;

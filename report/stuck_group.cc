@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "report/thread_groups.h"
 
@@ -54,6 +55,7 @@ StuckGroup::StuckGroup(const Phrases& say) : say_(say) {
   gather_members();
   gather_objects();
   find_givers();
+  count_givers_elsewhere();
   gather_kin();
 }
 
@@ -129,6 +131,19 @@ void StuckGroup::find_givers() {
     object.givers.erase(std::unique(object.givers.begin(), object.givers.end()),
                         object.givers.end());
   }
+}
+
+void StuckGroup::count_givers_elsewhere() {
+  std::unordered_set<std::uint32_t> elsewhere;
+  for (const Awaited& object : objects_) {
+    for (const std::uint32_t giver : object.givers) {
+      const Thread* const thread = say_.thread_at(giver);
+      if (!has(giver) && thread != nullptr && !thread->ours && !is_gone(*thread))
+        elsewhere.insert(giver);
+    }
+  }
+  stuck_elsewhere_ = elsewhere.size();
+  others_ -= std::min<std::uint64_t>(others_, stuck_elsewhere_);
 }
 
 // What each member keeps from others, and gave.

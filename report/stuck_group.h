@@ -54,13 +54,16 @@ class StuckGroup {
   const std::vector<Awaited>& objects() const { return objects_; }
   const Awaited* object_of(std::uint32_t thread) const;  // that it waits for
   const std::vector<Kin>& kin() const { return kin_; }
-  // Threads of the process that are in no stuck wait.
+  // Threads of the process that are neither in it nor ever gave anything to it.
   std::uint64_t others() const { return others_; }
+  // Those that did, and are stuck in what is told apart.
+  std::uint64_t stuck_elsewhere() const { return stuck_elsewhere_; }
 
  private:
   void gather_members();
   void gather_objects();
   void find_givers();
+  void count_givers_elsewhere();
   void gather_kin();
   std::unordered_map<std::uint32_t, Kin> each_one() const;
 
@@ -71,6 +74,7 @@ class StuckGroup {
   std::vector<Awaited> objects_;
   std::vector<Kin> kin_;
   std::uint64_t others_ = 0;
+  std::uint64_t stuck_elsewhere_ = 0;
 };
 
 }  // namespace impasse::report

@@ -206,7 +206,16 @@ std::string Writer::mixed_sentence() const {
   const std::string what = only(WaitKind::kCondition)   ? "a signal"
                            : only(WaitKind::kSemaphore) ? "a post"
                                                         : "what";
+  const auto crosswise = [this](const Awaited& object) {
+    const Lock* const lock = say_.lock_at(object.lock);
+    return object.waiters.size() == 1 && object.givers.size() == 1 &&
+           object.givers[0] != object.waiters[0] && (lock == nullptr || !lock->signallers_ended);
+  };
   const bool two = count() == 2;
+  if (two && !std::all_of(group_.objects().begin(), group_.objects().end(), crosswise)) {
+    return "Two threads wait in vain: of the threads that live, only these have ever given what "
+           "they wait for. Nobody is left who could wake them.";
+  }
   return spoken_number(count()) + " threads wait for each other: each for " + what +
          (what == "what" ? " only " : " that only ") + (two ? "the other one" : "others of them") +
          (what == "what" ? " could give."
@@ -267,6 +276,10 @@ std::string Writer::how_sure() const {
   const std::string never =
       " never " + give_verb() + (several() ? " any of these" : " it") + ", but could begin to.";
   const std::uint64_t others = group_.others();
+  if (group_.stuck_elsewhere() != 0) {
+    return "Likely, not certain: who did is stuck, which is told apart; another thread could begin "
+           "to.";
+  }
   if (others == 0) return "Likely, not certain: a thread that is yet to be made could wake them.";
   if (others == 1) return "Likely, not certain: the one other thread of the process has" + never;
   return "Likely, not certain: the " + with_commas(others) + " other threads of the process have" +

@@ -34,7 +34,7 @@ std::uint64_t monotonic_now() {
 // What must never be lost, whatever happens until names are known.
 bool is_deadly(FindingKind kind) {
   return kind == FindingKind::kDeadlock || kind == FindingKind::kSelfDeadlock ||
-         kind == FindingKind::kOrphanedLock;
+         kind == FindingKind::kOrphanedLock || kind == FindingKind::kAllAsleep;
 }
 
 Reported reported(const report::Report& report, const Delivery::Files& files, bool first,

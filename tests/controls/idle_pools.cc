@@ -1,6 +1,9 @@
 // Pools with nothing to do, each in another way: whoever waits in them will be woken as soon as
 // there is work, and some were never woken yet. Nothing is wrong with any of them.
 //
+// And a pool of which one is at work for long, at its first job, while main() waits for that to be
+// done, as it did for the job of another one.
+//
 // Prints "idle" when all of them are, stays until its standard input ends, then gives each its
 // last work and prints how much was done, which is the same in every run.
 #include <netinet/in.h>
@@ -203,6 +206,69 @@ class SemaphorePool {
   std::atomic<int> done_{0};
 };
 
+// Two workers; one has done the first job and has nothing to do, the other is at the second, which
+// lasts until the end. Who gave both waits for it as for the first.
+class LongJob {
+ public:
+  LongJob() {
+    if (pipe(ends_) != 0) std::abort();
+    for (int i = 0; i < 2; ++i) workers_.emplace_back([this] { run(); });
+    boss_ = std::thread([this] {
+      for (int i = 0; i < 2; ++i) {
+        std::unique_lock lock(mutex_);
+        given_ = i + 1;
+        more_.notify_one();
+        finished_.wait(lock, [this] { return done_ == given_; });
+      }
+    });
+    while (!at_work_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  int end() {
+    close(ends_[1]);
+    boss_.join();
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    more_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    close(ends_[0]);
+    return done_;
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      more_.wait(lock, [this] { return taken_ < given_ || ended_; });
+      if (taken_ == given_) return;
+      const int job = ++taken_;
+      lock.unlock();
+      if (job == 2) wait_for_the_end();
+      lock.lock();
+      ++done_;
+      finished_.notify_one();
+    }
+  }
+  void wait_for_the_end() {
+    at_work_ = true;
+    char byte = 0;
+    if (read(ends_[0], &byte, 1) != 0) std::abort();
+  }
+
+  int ends_[2] = {-1, -1};
+  std::mutex mutex_;
+  std::condition_variable more_;
+  std::condition_variable finished_;
+  std::vector<std::thread> workers_;
+  std::thread boss_;
+  int given_ = 0;
+  int taken_ = 0;
+  int done_ = 0;
+  bool ended_ = false;
+  std::atomic<bool> at_work_{false};
+};
+
 }  // namespace
 
 int main() {
@@ -219,6 +285,8 @@ int main() {
   std::thread([&] { after_a_stranger.post(); }).join();
   after_a_stranger.wait_until_idle();
 
+  LongJob long_job;
+
   std::puts("idle");
   std::fflush(stdout);
   char byte = 0;
@@ -227,7 +295,7 @@ int main() {
   first.post();
   const int done_first = first.end();
   const int done_second = second.end();
-  std::printf("%d %d %d %d %d %d\n", done_first, done_second, one_condition.end(), server.end(),
-              semaphore.end(), after_a_stranger.end());
+  std::printf("%d %d %d %d %d %d %d\n", done_first, done_second, one_condition.end(), server.end(),
+              semaphore.end(), after_a_stranger.end(), long_job.end());
   return 0;
 }

@@ -162,6 +162,45 @@ TEST_F(StuckGroups, ASignallerEndedWhoseMakerIsNotKnown) {
   EXPECT_FALSE(scene_.silent());
 }
 
+// The main thread waits for the last job; its worker has never said "done" yet, another one has.
+TEST_F(StuckGroups, AWorkerAtItsFirstJobMayYetSignal) {
+  constexpr std::uint64_t kEntry = 0x4000;
+  scene_.waits_for(a_, kDone, kMutex);  // the main thread
+  scene_.signals(b_, kDone);
+  scene_.waits_for(b_, kWork, kMutex);
+  scene_.signals(a_, kWork);
+  EXPECT_FALSE(scene_.silent());
+  scene_.snapshot.threads[b_].entry = kEntry;
+  scene_.snapshot.threads[up_].entry = kEntry + 1;
+  EXPECT_FALSE(scene_.silent());
+  scene_.snapshot.threads[up_].entry = kEntry;
+  EXPECT_TRUE(scene_.silent());
+  // It is stuck as well.
+  scene_.waits_for(up_, kWork, kMutex);
+  EXPECT_EQ(waiters_of(scene_.group()).size(), 3U);
+}
+
+// A thread for each job: those that are done have ended.
+TEST_F(StuckGroups, WhoWasMadeLikeTheEndedMayYetSignal) {
+  scene_.waits_for(a_, kDone, kMutex);
+  scene_.object(kDone).gone_signallers_maker = scene_.snapshot.threads[a_].number;
+  EXPECT_FALSE(scene_.silent());
+  scene_.snapshot.threads[up_].maker = scene_.snapshot.threads[a_].number;
+  EXPECT_TRUE(scene_.silent());
+}
+
+// Who only waits there may wait for something else on the same condition.
+TEST_F(StuckGroups, ManySignalsAreForThoseWhoGiveThem) {
+  fill_the_queue();
+  const auto stop = scene_.thread();
+  scene_.waits_for(stop, kRoom, kMutex);
+  scene_.object(kRoom).woken_sites = site_bit(scene_.snapshot.threads[a_].wait->site);
+  for (ThreadFact& thread : scene_.snapshot.threads) {
+    for (SignalFact& signal : thread.signals) signal.count = kManySignals;
+  }
+  EXPECT_EQ(waiters_of(scene_.group()), (Threads{a_, b_}));
+}
+
 TEST_F(StuckGroups, WhoLostItsNotesMaySignalAnything) {
   fill_the_queue();
   scene_.snapshot.threads[up_].signals_lost = true;

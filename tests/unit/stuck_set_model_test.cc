@@ -41,7 +41,7 @@ class Model {
   bool stays(std::uint32_t thread, const Set& set) const {
     const CurrentWait& wait = *graph_.wait(thread);
     if (wait.for_lock() || wait.kind == WaitKind::kJoin) return is_blocked(thread, set);
-    return wait.for_signal() && waits_in_vain(wait, set);
+    return wait.for_signal() && waits_in_vain(thread, wait, set);
   }
 
   bool is_blocked(std::uint32_t thread, const Set& set) const {
@@ -68,13 +68,13 @@ class Model {
     return nullptr;
   }
 
-  bool waits_in_vain(const CurrentWait& wait, const Set& set) const {
+  bool waits_in_vain(std::uint32_t waiter, const CurrentWait& wait, const Set& set) const {
     const LockState object = state(wait.object);
     const LockFact* const known = fact(wait);
     if (!object.readable || object.between_processes || object.tokens != 0) return false;
     if (known == nullptr || (known->woken_sites & site_bit(wait.site)) == 0) return false;
     const bool place = wait.place != 0 && (known->woken_sites & site_bit(wait.place)) != 0;
-    if (!place && !is_signalled_often(wait.object)) return false;
+    if (!place && !(signals(waiter, wait.object) && is_signalled_often(wait.object))) return false;
     if (snapshot_.counters[k_threads_without_slot] != 0) return false;
     bool any = false;
     for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
@@ -85,6 +85,7 @@ class Model {
         any = true;
         if (!set.contains(i)) return false;
       }
+      if (!set.contains(i) && is_like_a_signaller(thread, wait.object, *known)) return false;
     }
     if (const std::uint32_t maker = known->gone_signallers_maker) {
       any = true;
@@ -94,6 +95,21 @@ class Model {
       if (!stands_still) return false;
     }
     return any && !is_in_use(wait.partner, set);
+  }
+
+  bool signals(std::uint32_t thread, std::uint64_t object) const {
+    const auto& signals = snapshot_.threads[thread].signals;
+    return std::any_of(signals.begin(), signals.end(),
+                       [object](const SignalFact& signal) { return signal.object == object; });
+  }
+
+  bool is_like_a_signaller(const ThreadFact& thread, std::uint64_t object,
+                           const LockFact& known) const {
+    for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+      const std::uint64_t entry = snapshot_.threads[i].entry;
+      if (entry != 0 && entry == thread.entry && signals(i, object)) return true;
+    }
+    return known.gone_signallers_maker != 0 && known.gone_signallers_maker == thread.maker;
   }
 
   bool is_signalled_often(std::uint64_t object) const {
@@ -142,6 +158,8 @@ class RandomScene : public GroupsScene {
       if (below(6) == 0) holds(i, kPartners + below(2)).phase = any_phase();
       if (below(12) == 0) snapshot.threads[i].signals_lost = true;
       if (below(40) == 0) snapshot.threads[i].changing = true;
+      if (below(5) == 0) snapshot.threads[i].entry = 0x900 + below(3);
+      if (below(5) == 0) snapshot.threads[i].maker = 1 + below(n);
     }
     for (unsigned i = 0; i < n; ++i) {
       if (below(8) != 0) let_wait(i, n);
