@@ -114,11 +114,13 @@ Finding* Findings::remembered(const Verdict& verdict, std::uint32_t root_tid) {
   return nullptr;
 }
 
-bool Findings::due(Finding& finding, std::uint64_t running_ns) const {
-  if (running_ns - finding.running_told_ns < finding.next_gap_ns) return false;
+bool Findings::due(const Finding& finding, std::uint64_t running_ns) {
+  return running_ns - finding.running_told_ns >= finding.next_gap_ns;
+}
+
+void Findings::begin_next_gap(Finding& finding) const {
   finding.next_gap_ns =
       finding.updates == 0 ? kThirdTelling * thresholds_.wait_ns : 2 * finding.next_gap_ns;
-  return true;
 }
 
 void Findings::watch_hands(const Snapshot& snapshot, const WaitGraph& graph) {
@@ -200,8 +202,8 @@ std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, S
     Finding* finding = remembered(verdict, root_tid);
     const bool is_new = finding == nullptr;
     if (is_new && too_many_alike(verdict)) continue;
-    const bool to_tell =
-        is_new || has_grown(finding->kind, verdict.kind) || due(*finding, running_ns);
+    const bool grown = !is_new && has_grown(finding->kind, verdict.kind);
+    const bool to_tell = is_new || grown || due(*finding, running_ns);
     if (!to_tell || !asleep(verdict, snapshot, graph, sleep)) {
       if (is_new) continue;
       finding->seen_now = true;
@@ -218,11 +220,13 @@ std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, S
       finding->running_told_ns = running_ns;
       finding->next_gap_ns = kSecondTelling * thresholds_.wait_ns;
       finding->sites = verdict.sites;
+      finding->kind = verdict.kind;
     } else {
+      if (!grown) begin_next_gap(*finding);
       ++finding->updates;
     }
     finding->seen_now = true;
-    finding->kind = verdict.kind;
+    finding->kind_before = std::exchange(finding->kind, verdict.kind);
     remember_waits(*finding, verdict);
     finding->root_lock = verdict.root_lock;
     finding->root_tid = root_tid;
@@ -237,6 +241,13 @@ std::vector<Telling> Findings::look(const Snapshot& snapshot, LockProbe probe, S
 }
 
 void Findings::not_told(std::uint32_t id) {
+  for (Finding& finding : told_) {
+    if (finding.id != id || finding.kind == finding.kind_before) continue;
+    // As what it has grown to be it comes again.
+    finding.kind = finding.kind_before;
+    --finding.updates;
+    return;
+  }
   std::erase_if(told_, [id](const Finding& f) { return f.id == id && f.updates == 0; });
 }
 

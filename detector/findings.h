@@ -19,8 +19,9 @@ namespace impasse {
 struct Finding {
   std::uint32_t id = 0;  // from 1
   FindingKind kind = FindingKind::kLongWait;
-  std::uint32_t updates = 0;   // how often it was told again
-  std::uint64_t found_ns = 0;  // CLOCK_MONOTONIC
+  FindingKind kind_before = FindingKind::kLongWait;  // as which it was told the time before
+  std::uint32_t updates = 0;                         // how often it was told again
+  std::uint64_t found_ns = 0;                        // CLOCK_MONOTONIC
   std::uint64_t sites = 0;
   std::uint64_t root_lock = 0;
   std::uint32_t root_tid = 0;
@@ -71,7 +72,8 @@ class Findings {
 
   bool was_there(const Verdict& verdict) const;
   Finding* remembered(const Verdict& verdict, std::uint32_t root_tid);
-  bool due(Finding& finding, std::uint64_t running_ns) const;
+  static bool due(const Finding& finding, std::uint64_t running_ns);
+  void begin_next_gap(Finding& finding) const;
   bool too_many_alike(const Verdict& verdict) const;
   bool asleep(Verdict& verdict, const Snapshot& snapshot, const WaitGraph& graph, SleepProbe sleep);
   void watch_hands(const Snapshot& snapshot, const WaitGraph& graph);

@@ -384,6 +384,23 @@ TEST_F(GroupFindingsTest, WhenAllSleepTheSameTroubleSaysMore) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(look().empty());
 }
 
+TEST_F(GroupFindingsTest, GrowthThatCouldNotBeToldComesAgain) {
+  look();
+  ASSERT_EQ(look().size(), 1U);
+  scene_.joins(2, 0, test::kLasting);
+  scene_.sleeps_at(2, scene_.snapshot.threads[0].thread);
+  look();
+  for (int i = 0; i < 3; ++i) {
+    const auto told = look();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].verdict->kind, FindingKind::kAllAsleep);
+    EXPECT_EQ(told[0].update, 1U);
+    findings_.not_told(told[0].finding);
+  }
+  EXPECT_EQ(look().size(), 1U);
+  EXPECT_TRUE(look().empty());
+}
+
 TEST_F(GroupFindingsTest, OfVeryManySomeAreAsked) {
   for (int i = 0; i < 2'000; ++i) join_in();
   scene_.joins(2, 0, test::kLasting);
