@@ -308,9 +308,15 @@ std::string verdict_line(const Phrases& say) {
       break;
     case FindingKind::kLongWait: {
       const Crowd crowd = crowd_of(say);
-      middle = counted(crowd.threads, "thread waits for ", "threads wait for ") +
-               say.lock_in_full(finding.root_lock) +
-               first_for(crowd, crowd.threads == 1 ? "," : ", the first") + "; ";
+      const auto& links = finding.crowd;
+      const bool all_for_it = std::all_of(links.begin(), links.end(), [&](const Link& link) {
+        return link.lock == finding.root_lock;
+      });
+      middle =
+          (all_for_it ? counted(crowd.threads, "thread waits for ", "threads wait for ")
+                      : counted(crowd.threads, "thread waits behind ", "threads wait behind ")) +
+          say.lock_in_full(finding.root_lock) +
+          first_for(crowd, crowd.threads == 1 ? "," : ", the first") + "; ";
       const Thread* const root = say.thread_at(finding.root);
       middle += root == nullptr ? "who holds it is not known"
                                 : "held by " + say.thread(finding.root) + ", " + say.doing(*root);
