@@ -136,7 +136,8 @@ std::uint64_t CallTally::life_of(std::uint64_t lock) const {
 }
 
 void CallTally::keep_for_several(std::uint64_t site, const Figures& figures) {
-  if (figures.count == 0) return;
+  // Another thread may have been between its count and its time when they were taken out.
+  if (figures.count == 0 && figures.sum_ns == 0) return;
   if (CallRecord* const record = place_of(0, site)) {
     add(*record, figures);
   } else {
