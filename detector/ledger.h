@@ -34,7 +34,7 @@ struct Geometry {
 inline constexpr Geometry kFullGeometry{16'384, 1'048'576, 5,      4'096, std::uint64_t{256} << 20,
                                         64,     256,       16'384, 4'096, 8'192};
 // Where address space is short (ulimit -v).
-inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,   256, std::uint64_t{8} << 20,
+inline constexpr Geometry kSmallGeometry{1'024, 65'536, 4,   256, std::uint64_t{2} << 20,
                                          16,    32,     512, 256, 512};
 
 struct ProcessFacts {
