@@ -1,19 +1,18 @@
 #include "command/dump.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <ctime>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "command/asked_process.h"
 #include "command/help.h"
 #include "command/ledger_places.h"
 #include "command/live_report.h"
 #include "command/output.h"
 #include "command/process_view.h"
-#include "options/nearest_name.h"
 #include "options/options.h"
 #include "report/facts.h"
 #include "report/facts_json.h"
@@ -42,12 +41,6 @@ struct Wish {
 };
 constexpr std::string_view kFlags[] = {"--json", "--facts", "--running-stacks", "--debug-dir",
                                        "--help"};
-
-// `process 4242 (river-node)`
-std::string named(const ProcessView& process) {
-  const std::string number = "process " + std::to_string(process.pid);
-  return process.name.empty() ? number : number + " (" + process.name + ")";
-}
 
 int print_facts(LedgerReading reading, const LedgerFile& file, report::Origin origin,
                 const ProcessView& process, bool json) {
@@ -121,13 +114,6 @@ int without_ledger(const ProcessView& process, bool json) {
 
 // ---- a process by its number
 
-std::string ledger_directory() {
-  Complaints complaints;
-  const char* text = std::getenv("IMPASSE_OPTIONS");
-  const Options options = parse(text != nullptr ? text : "", complaints);
-  return options.ledger.is("off") ? "/dev/shm" : options.ledger.c_str();
-}
-
 int dump_live(const ProcessView& process, const Wish& wish) {
   const bool json = wish.report.json;
   const Mapped mapped = mapped_in(process);
@@ -182,25 +168,11 @@ int dump_left_behind(const ProcessView& process, bool json) {
 }
 
 int dump_process(std::string_view number, const Wish& wish) {
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), pid);
-  if (error != std::errc() || pid <= 0) {
-    return fail("'" + std::string(number) + "' is not the number of a process");
-  }
-  const ProcessView process = view_process(pid);
-  switch (process.presence) {
-    case Presence::kLive:
-      return dump_live(process, wish);
-    case Presence::kNone:
-    case Presence::kEnded:
-      return dump_left_behind(process, wish.report.json);
-    case Presence::kKernel:
-      return fail(named(process) + " is a thread of the kernel");
-    case Presence::kForbidden:
-      return fail(named(process) + " is not ours to look at: " + std::strerror(process.error) +
-                  " (it belongs to another user or another container)");
-  }
-  return kFailed;
+  const AskedProcess asked = asked_process(number);
+  if (!asked.problem.empty()) return fail(asked.problem);
+  return asked.process.presence == Presence::kLive
+             ? dump_live(asked.process, wish)
+             : dump_left_behind(asked.process, wish.report.json);
 }
 
 // ---- a file
@@ -259,10 +231,7 @@ int dump(char** arguments) {
     } else if (!flags_end && (argument == "--help" || argument == "-h")) {
       return print(dump_help());
     } else if (!flags_end && argument.size() > 1 && argument.front() == '-') {
-      const std::string_view nearest = nearest_name(argument.substr(0, argument.find('=')), kFlags);
-      return fail("impasse dump has no flag '" + std::string(argument) + "'; " +
-                  (nearest.empty() ? "impasse help dump lists them"
-                                   : "did you mean '" + std::string(nearest) + "'?"));
+      return unknown_flag("dump", argument, kFlags);
     } else if (what) {
       return fail("impasse dump shows one process at a time; '" + std::string(argument) +
                   "' is one too many");

@@ -16,7 +16,6 @@
 #include "command/output.h"
 #include "command/process_view.h"
 #include "detector/ledger_layout.h"
-#include "options/nearest_name.h"
 #include "options/options.h"
 #include "report/order_dot.h"
 #include "report/report_json.h"
@@ -91,13 +90,6 @@ int graph_of_file(const std::string& path, const Wish& wish) {
   return print_graph(std::move(report), "", wish);
 }
 
-int unknown_flag(std::string_view flag) {
-  const std::string_view nearest = nearest_name(flag.substr(0, flag.find('=')), kFlags);
-  return fail("impasse graph has no flag '" + std::string(flag) + "'; " +
-              (nearest.empty() ? "impasse help graph lists them"
-                               : "did you mean '" + std::string(nearest) + "'?"));
-}
-
 }  // namespace
 
 int graph(char** arguments) {
@@ -117,7 +109,7 @@ int graph(char** arguments) {
     } else if (is_flag && (argument == "--help" || argument == "-h")) {
       return print(help_about("graph"));
     } else if (is_flag) {
-      return unknown_flag(argument);
+      return unknown_flag("graph", argument, kFlags);
     } else if (wish.what) {
       return fail("impasse graph shows one process at a time; '" + std::string(argument) +
                   "' is one too many");

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "command/output.h"
+#include "options/nearest_name.h"
 #include "options/options_table.h"
 
 namespace impasse::command {
@@ -177,6 +179,15 @@ std::string help_about(std::string_view subcommand) {
   if (subcommand == "baseline") return baseline_help();
   if (subcommand == "graph") return graph_help();
   return "";
+}
+
+int unknown_flag(std::string_view subcommand, std::string_view flag,
+                 std::span<const std::string_view> flags) {
+  const std::string_view nearest = nearest_name(flag.substr(0, flag.find('=')), flags);
+  const std::string name(subcommand);
+  return fail("impasse " + name + " has no flag '" + std::string(flag) + "'; " +
+              (nearest.empty() ? "impasse help " + name + " lists them"
+                               : "did you mean '" + std::string(nearest) + "'?"));
 }
 
 std::string options_markdown() {

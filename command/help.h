@@ -1,6 +1,7 @@
 // The texts of --help and its relatives.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ std::string graph_help();
 std::string stats_help();
 // The help of a subcommand by name; empty: there is no such one.
 std::string help_about(std::string_view subcommand);
+// Complains of a flag that a subcommand does not know; the exit status to return.
+int unknown_flag(std::string_view subcommand, std::string_view flag,
+                 std::span<const std::string_view> flags);
 // The README's table of options.
 std::string options_markdown();
 // The functions that the library answers, one a line, sorted.

@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
+#include "options/options.h"
 #include "symbolize/modules.h"
 
 namespace impasse::command {
@@ -105,6 +107,13 @@ LedgerFile open_mapped(const ProcessView& process, const Mapped& mapped) {
     if (i == 0) first = std::move(file);
   }
   return first;
+}
+
+std::string ledger_directory() {
+  Complaints complaints;
+  const char* text = std::getenv("IMPASSE_OPTIONS");
+  const Options options = parse(text != nullptr ? text : "", complaints);
+  return options.ledger.is("off") ? "/dev/shm" : options.ledger.c_str();
 }
 
 std::vector<std::string> left_behind(const std::string& directory, pid_t pid) {

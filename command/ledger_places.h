@@ -52,6 +52,8 @@ Mapped mapped_in(const ProcessView& process);
 // The mapped ledger of a live process, through whichever way is open to us.
 LedgerFile open_mapped(const ProcessView& process, const Mapped& mapped);
 
+// Where ledgers are, by IMPASSE_OPTIONS of our own environment.
+std::string ledger_directory();
 // Ledgers of a process of this number in a directory, newest first.
 std::vector<std::string> left_behind(const std::string& directory, pid_t pid);
 

@@ -11,7 +11,6 @@
 #include "command/name_offline.h"
 #include "command/output.h"
 #include "command/text_style.h"
-#include "options/nearest_name.h"
 #include "report/report_json.h"
 #include "report/report_reader.h"
 #include "report/report_text.h"
@@ -95,14 +94,6 @@ int show_file(const std::string& path, const Wish& wish) {
 
 // ---- its arguments
 
-int unknown_flag(std::string_view flag) {
-  const std::string_view name = flag.substr(0, flag.find('='));
-  const std::string_view nearest = nearest_name(name, kFlags);
-  return fail("impasse show has no flag '" + std::string(flag) + "'; " +
-              (nearest.empty() ? "impasse help show lists them"
-                               : "did you mean '" + std::string(nearest) + "'?"));
-}
-
 // True: understood. Otherwise `status` is what to return.
 bool take_flag(std::string_view flag, char**& rest, Wish& wish, int& status) {
   constexpr std::string_view kColour = "--colour=";
@@ -130,7 +121,7 @@ bool take_flag(std::string_view flag, char**& rest, Wish& wish, int& status) {
     status = print(show_help());
     return false;
   } else {
-    status = unknown_flag(flag);
+    status = unknown_flag("show", flag, kFlags);
     return false;
   }
   return true;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "command/asked_process.h"
 #include "command/help.h"
 #include "command/ledger_places.h"
 #include "command/name_offline.h"
@@ -19,8 +20,6 @@
 #include "command/process_view.h"
 #include "detector/clock.h"
 #include "detector/stats_reader.h"
-#include "options/nearest_name.h"
-#include "options/options.h"
 #include "report/stats_text.h"
 
 namespace impasse::command {
@@ -91,19 +90,6 @@ int print_stats(LedgerFile& file, const LedgerReading& reading, const ProcessVie
   return print(wish.json ? report::stats_json(stats) : report::stats_text(stats));
 }
 
-// `process 4242 (river-node)`
-std::string named(const ProcessView& process) {
-  const std::string number = "process " + std::to_string(process.pid);
-  return process.name.empty() ? number : number + " (" + process.name + ")";
-}
-
-std::string ledger_directory() {
-  Complaints complaints;
-  const char* text = std::getenv("IMPASSE_OPTIONS");
-  const Options options = parse(text != nullptr ? text : "", complaints);
-  return options.ledger.is("off") ? "/dev/shm" : options.ledger.c_str();
-}
-
 int stats_of_live(const ProcessView& process, const Wish& wish) {
   const Mapped mapped = mapped_in(process);
   if (!mapped.library) {
@@ -140,35 +126,14 @@ int stats_of_file(const std::string& path, const Wish& wish) {
 }
 
 int stats_of_process(std::string_view number, const Wish& wish) {
-  pid_t pid = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), pid);
-  if (error != std::errc() || pid <= 0) {
-    return fail("'" + std::string(number) + "' is not the number of a process");
-  }
-  const ProcessView process = view_process(pid);
-  switch (process.presence) {
-    case Presence::kLive:
-      return stats_of_live(process, wish);
-    case Presence::kKernel:
-      return fail(named(process) + " is a thread of the kernel");
-    case Presence::kForbidden:
-      return fail(named(process) + " is not ours to look at: " + std::strerror(process.error) +
-                  " (it belongs to another user or another container)");
-    case Presence::kNone:
-    case Presence::kEnded:
-      break;
-  }
+  const AskedProcess asked = asked_process(number);
+  if (!asked.problem.empty()) return fail(asked.problem);
+  if (asked.process.presence == Presence::kLive) return stats_of_live(asked.process, wish);
+  const pid_t pid = asked.process.pid;
   const std::vector<std::string> left = left_behind(ledger_directory(), pid);
   if (!left.empty()) return stats_of_file(left.front(), wish);
   return fail("there is no process " + std::to_string(pid) + ", and it left no ledger in " +
               ledger_directory());
-}
-
-int unknown_flag(std::string_view flag) {
-  const std::string_view nearest = nearest_name(flag.substr(0, flag.find('=')), kFlags);
-  return fail("impasse stats has no flag '" + std::string(flag) + "'; " +
-              (nearest.empty() ? "impasse help stats lists them"
-                               : "did you mean '" + std::string(nearest) + "'?"));
 }
 
 // The value of `--flag=VALUE` or `--flag VALUE`; nothing: this is another flag.
@@ -203,7 +168,7 @@ std::optional<int> read_arguments(char** arguments, Wish& wish) {
     } else if (const auto dir = is_flag ? value_of("--debug-dir", arguments) : std::nullopt) {
       wish.debug_dirs.emplace_back(*dir);
     } else if (is_flag) {
-      return unknown_flag(argument);
+      return unknown_flag("stats", argument, kFlags);
     } else if (wish.what) {
       return fail("impasse stats shows one process at a time; '" + std::string(argument) +
                   "' is one too many");

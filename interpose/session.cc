@@ -1,17 +1,13 @@
 #include "interpose/session.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <new>
 #include <utility>
 
 #include "detector/clock.h"
@@ -26,7 +22,10 @@
 #include "interpose/counted_path.h"
 #include "interpose/current.h"
 #include "interpose/ledger_file.h"
+#include "interpose/luggage.h"
 #include "interpose/order_notes.h"
+#include "interpose/signals_blocked.h"
+#include "interpose/slot_facts.h"
 #include "interpose/stack_copy.h"
 #include "interpose/thread_life.h"
 
@@ -53,47 +52,6 @@ constinit char ledger_directory[kTextBytes] = "/dev/shm";
 std::uint32_t own_tid() {
   return static_cast<std::uint32_t>(syscall(SYS_gettid));
 }
-
-// Holds and wait of the calling thread go from one slot to another.
-void move_facts(ThreadSlot& to, ThreadSlot& from) {
-  const std::uint64_t state = from.state.load(std::memory_order_relaxed);
-  for (std::uint64_t i = 0; i < (state & kDepthMask); ++i) {
-    to.holds[i].site.store(from.holds[i].site.load(std::memory_order_relaxed),
-                           std::memory_order_relaxed);
-    to.holds[i].stamp.store(from.holds[i].stamp.load(std::memory_order_relaxed),
-                            std::memory_order_relaxed);
-    to.holds[i].path.store(from.holds[i].path.load(std::memory_order_relaxed),
-                           std::memory_order_relaxed);
-    to.holds[i].lock.store(from.holds[i].lock.load(std::memory_order_relaxed),
-                           std::memory_order_release);
-  }
-  for (unsigned i = 0; i < kNameBytes / 8; ++i)
-    to.name[i].store(from.name[i], std::memory_order_relaxed);
-  to.name_known.store(from.name_known, std::memory_order_relaxed);
-  // A child that was forked by another thread than the main one runs on that one's stack.
-  if (const std::uint64_t high = from.stack_high.load(std::memory_order_relaxed); high != 0) {
-    to.stack_low.store(from.stack_low.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    to.stack_high.store(high, std::memory_order_relaxed);
-  }
-  const std::uint64_t marks = to.state.load(std::memory_order_relaxed) & kCounted;
-  to.state.store((state & kDepthMask) + kStateStep + marks, std::memory_order_release);
-}
-
-// A signal handler that locks must not come between while facts move from one slot to another.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 // From now on the hot path refuses for this thread (counted_path.h).
 void begin_counting(ThreadSlot& slot) {
@@ -155,84 +113,6 @@ ThreadSlot* attach_to(Ledger& ledger, bool main_thread) {
   enter_slot(*slot);
   note_birth(*slot, ledger);
   return slot;
-}
-
-// ---- fork
-
-LockKind kind_in(std::uint64_t site) {
-  return static_cast<LockKind>((site >> kTraitShift) & hold_trait::kKindMask);
-}
-
-// Asks the lock itself. Through the kernel, so that a lock whose memory is gone is an error and not
-// a crash.
-bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
-  const LockKind kind = kind_in(site);
-  union {
-    pthread_mutex_t mutex;
-    pthread_rwlock_t rwlock;
-  } copy;
-  const std::size_t bytes = kind == LockKind::kMutex ? sizeof copy.mutex : sizeof copy.rwlock;
-  const iovec to{&copy, bytes};
-  const iovec from{reinterpret_cast<void*>(lock), bytes};
-  const bool can_be_asked = kind == LockKind::kMutex || kind == LockKind::kRwlock;
-  if (!can_be_asked || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1, &from, 1,
-                                        0) != static_cast<ssize_t>(bytes)) {
-    return false;
-  }
-  constexpr int kMutexShared = 128;
-  return kind == LockKind::kMutex ? (copy.mutex.__data.__kind & kMutexShared) != 0
-                                  : copy.rwlock.__data.__shared != 0;
-}
-
-// What a child takes along: its only thread's holds, and those of the threads that stay behind.
-struct Luggage {
-  std::size_t bytes;
-  ThreadSlot own;
-  std::size_t lost_count;
-  LostHold* lost() { return reinterpret_cast<LostHold*>(this + 1); }
-};
-thread_local constinit Luggage* luggage __attribute__((tls_model("initial-exec"))) = nullptr;
-constinit Luggage* unpacked = nullptr;  // in a child: kept until it has a ledger itself
-
-template <typename Visit>
-void each_other_slot(const Ledger& ledger, Visit visit) {
-  const std::uint64_t used = ledger.slots_used();
-  for (std::uint64_t i = 0; i < used; ++i) {
-    ThreadSlot& slot = ledger.slot(i);
-    if (&slot != current_slot && slot.life.load(std::memory_order_acquire) !=
-                                     static_cast<std::uint32_t>(ThreadLife::kFree)) {
-      visit(slot);
-    }
-  }
-}
-
-// The child has made or destroyed these locks before it had a ledger.
-void forget_luggage(std::uint64_t start, std::uint64_t bytes) {
-  forget_signals(solo_slot, start, bytes);
-  for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
-    std::uint64_t& lock = unpacked->lost()[i].lock;
-    if (lock >= start && lock - start < bytes) lock = 0;
-  }
-}
-
-void unpack(Ledger& ledger) {
-  if (unpacked == nullptr) return;
-  Departures departures(ledger);
-  for (std::size_t i = 0; i < unpacked->lost_count; ++i) {
-    const LostHold& lost = unpacked->lost()[i];
-    if (lost.lock == 0) continue;
-    if (lost.reason != DepartureReason::kNone) {
-      departures.add(lost);
-    } else if (current_slot !=
-               nullptr) {  // the forking thread's own, beyond the places of its slot
-      const NewHold own{lost.lock, lost.site & kSiteMask, lost.stamp >> 32,
-                        static_cast<std::uint8_t>(lost.site >> kTraitShift)};
-      HoldStack(*current_slot, &ledger)
-          .push(own, hold_phase::kHeld, static_cast<std::uint32_t>(lost.stamp));
-    }
-  }
-  munmap(unpacked, unpacked->bytes);
-  unpacked = nullptr;
 }
 
 }  // namespace
@@ -332,7 +212,7 @@ void begin_watching() {
     }
     clear_slot(solo_slot);
   }
-  unpack(the_ledger);
+  unpack_luggage(the_ledger);
   if (companions.start != nullptr && !companions.start(the_ledger)) {
     the_ledger.count(k_watchdog_missing);
   }
@@ -345,6 +225,7 @@ void end_session() {
 void lock_gone(std::uint64_t address) {
   Ledger* const here = ledger();
   if (here == nullptr) {
+    forget_signals(solo_slot, address, 1);
     forget_luggage(address, 1);
     return;
   }
@@ -357,16 +238,13 @@ void hold_gone(std::uint64_t lock) {
     Departures(*here).forget(lock);
     return;
   }
-  for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
-    if (unpacked->lost()[i].lock != lock) continue;
-    unpacked->lost()[i].lock = 0;
-    return;
-  }
+  forget_hold_in_luggage(lock);
 }
 
 void memory_gone(std::uint64_t start, std::uint64_t bytes) {
   Ledger* const here = ledger();
   if (here == nullptr) {
+    forget_signals(solo_slot, start, bytes);
     forget_luggage(start, bytes);
     return;
   }
@@ -379,49 +257,11 @@ void before_fork() {
   if (here == nullptr) return;
   const ErrnoKept errno_kept;
   const SignalsBlocked signals_blocked;  // a handler that forks itself has luggage of its own
-  std::size_t room = current_slot == nullptr
-                         ? 0
-                         : current_slot->deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
-  each_other_slot(*here, [&](ThreadSlot& slot) {
-    room += slot.state.load(std::memory_order_relaxed) & kDepthMask;
-    room += slot.deep_size.load(std::memory_order_relaxed) & 0xffff'ffff;
-  });
-  room += here->header().departures_used.load(std::memory_order_relaxed);
-  constexpr std::size_t kMost = 100'000;
-  room = std::min(room + 16, kMost);  // some may be taken while we look
-  const std::size_t bytes = sizeof(Luggage) + room * sizeof(LostHold);
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;
-  luggage = new (memory) Luggage;
-  luggage->bytes = bytes;
-  if (current_slot != nullptr) {
-    move_facts(luggage->own, *current_slot);
-    keep_signals(luggage->own, *current_slot);
-    luggage->lost_count =
-        look_at_deep_holds(*current_slot, *here, luggage->lost(), static_cast<unsigned>(room));
-  }
-  Departures(*here).each([&](const LostHold& lost) {
-    if (luggage->lost_count < room) luggage->lost()[luggage->lost_count++] = lost;
-  });
-  const std::uint64_t now = monotonic_ns();
-  each_other_slot(*here, [&](ThreadSlot& slot) {
-    LostHold* const first = luggage->lost() + luggage->lost_count;
-    const unsigned found = look_at_holds(slot, *here, DepartureReason::kForked, now, first,
-                                         static_cast<unsigned>(room - luggage->lost_count));
-    // A lock that processes share is still held by the parent's thread, which can release it; what
-    // another thread was initializing, libc begins anew in the child.
-    LostHold* const last = std::remove_if(first, first + found, [](const LostHold& lost) {
-      return kind_in(lost.site) == LockKind::kOnce || is_process_shared(lost.lock, lost.site);
-    });
-    luggage->lost_count += static_cast<std::size_t>(last - first);
-  });
+  pack_luggage(*here, monotonic_ns());
 }
 
 void after_fork_in_parent() {
-  if (luggage == nullptr) return;
-  const ErrnoKept errno_kept;
-  munmap(luggage, luggage->bytes);
-  luggage = nullptr;
+  drop_luggage();
 }
 
 void after_fork_in_child() {
@@ -435,20 +275,12 @@ void after_fork_in_child() {
     if (companions.forget != nullptr) companions.forget();
     forget_thread_count();
     clear_slot(solo_slot);
-    if (luggage != nullptr && current_slot != nullptr) {
-      move_facts(solo_slot, luggage->own);
-      keep_signals(solo_slot, luggage->own);
-    }
+    if (current_slot != nullptr) take_own_facts(solo_slot);
     if (current_slot != nullptr) current_slot = &solo_slot;
     stat_block = &nobodys_stats;  // the child begins anew
     leave_ledger_memory(here->base(), here->size());
     lock_pages_inherited = true;
-    unpacked = luggage;
-    luggage = nullptr;
-    // Whoever makes or releases such a lock before there is a ledger comes to look.
-    for (std::size_t i = 0; unpacked != nullptr && i < unpacked->lost_count; ++i) {
-      lock_pages.add(unpacked->lost()[i].lock);
-    }
+    keep_luggage();
   }
   if (current_slot == nullptr) return;
   const ErrnoKept errno_kept;
