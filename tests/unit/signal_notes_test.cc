@@ -181,14 +181,21 @@ TEST_F(SignalNotes, NothingIsLostWhereAHandlerInterrupts) {
   struct sigaction before {};
   action.sa_handler = wake_in_handler;
   ASSERT_EQ(sigaction(SIGUSR2, &action, &before), 0);
-  std::atomic<bool> over{false};
-  std::thread interrupter([&over, target = pthread_self()] {
-    while (!over.load()) pthread_kill(target, SIGUSR2);
-  });
   std::mt19937_64 random(5);
   std::set<Place> expected;
   // The lives of the objects of this loop end again and again, so that places are used anew.
   constexpr std::uint64_t kObjects = 20;
+  // Room for all of them is there: a handler that interrupts its own thread while that makes room
+  // is another subject.
+  for (std::uint64_t n = 0; n < kObjects; ++n) signal(slot, 0x30'0000 + n * 48);
+  for (std::uint64_t n = 0; n < kHandlerObjects; ++n)
+    note_signal(slot, handler_ledger, {handler_object(n), 0x1000, SignalKind::kPost}, 1);
+  ASSERT_NE(slot.more_signals_ready.load(), 0u);
+  ASSERT_EQ(slot.signals_lost.load(), 0u);
+  std::atomic<bool> over{false};
+  std::thread interrupter([&over, target = pthread_self()] {
+    while (!over.load()) pthread_kill(target, SIGUSR2);
+  });
   for (int round = 0; round < 2'000 || handler_rounds.load() < 2 * kHandlerObjects; ++round) {
     expected.clear();
     for (std::uint64_t n = 0; n < kObjects; ++n) table_.end(0x30'0000 + n * 48);
@@ -209,6 +216,19 @@ TEST_F(SignalNotes, NothingIsLostWhereAHandlerInterrupts) {
     expected.insert({handler_object(n), signal_word(0x1000, SignalKind::kPost)});
   EXPECT_EQ(places_of(notes_in(slot)), expected);
   EXPECT_EQ(slot.signals_lost.load(), 0u);
+}
+
+// The thread makes room just now, and nobody waits for oneself: that is said.
+TEST_F(SignalNotes, ANoteWithinTheMakingOfRoomIsCountedAsLost) {
+  ThreadSlot& slot = thread(2, 1);
+  constexpr std::uint64_t kObject = 0x30'0000;
+  signal(slot, kObject);
+  const GrowthTurn turn(ledger_->growth());
+  ASSERT_TRUE(turn);
+  for (std::uint64_t n = 0; n <= kInlineSignals; ++n) signal(slot, kObject + n * 48);
+  EXPECT_EQ(slot.more_signals_ready.load(), 0u);
+  EXPECT_EQ(slot.signals_lost.load(), 1u);
+  EXPECT_EQ(ledger_.counter(k_signals_dropped), 1u);
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
