@@ -6,6 +6,8 @@
 // counts what it drops.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,13 +30,10 @@ class GrowthTurn {
  public:
   explicit GrowthTurn(const Growth& growth) : busy_(growth.busy) {
     const std::uint64_t self = thread_pointer();
-    constexpr int kPatience =
-        500'000;  // some milliseconds: another thread may lose its CPU in its turn
+    constexpr int kPatience = 200;  // some milliseconds in all
     for (int i = 0; i < kPatience && !mine_; ++i) {
-      std::uint64_t holder = 0;
-      mine_ = busy_->compare_exchange_weak(holder, self, std::memory_order_acquire);
-      if (holder == self) return;  // a signal handler interrupted this very thread in its turn
-      if (!mine_) __builtin_ia32_pause();
+      if (i != 0) sched_yield();  // another thread may have lost its CPU in its turn
+      if (!spin(self)) return;
     }
   }
   ~GrowthTurn() {
@@ -45,6 +44,17 @@ class GrowthTurn {
   explicit operator bool() const { return mine_; }
 
  private:
+  // False: a signal handler interrupted this very thread in its turn.
+  bool spin(std::uint64_t self) {
+    constexpr int kSpins = 2'500;
+    for (int i = 0; i < kSpins && !mine_; ++i) {
+      std::uint64_t holder = 0;
+      mine_ = busy_->compare_exchange_weak(holder, self, std::memory_order_acquire);
+      if (holder == self) return false;
+      if (!mine_) __builtin_ia32_pause();
+    }
+    return true;
+  }
   // Tells threads apart, without a call.
   static std::uint64_t thread_pointer() {
     std::uint64_t pointer = 0;

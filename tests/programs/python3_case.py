@@ -7,7 +7,10 @@ from program_case import WORKLOADS, Run, main
 PRINT_OWN_MAPS = "print(open('/proc/self/maps').read())"
 PRINT_MAPS_OF_SPAWNED = f"""
 import multiprocessing
-multiprocessing.get_context("spawn").Pool(1).apply(exec, ({PRINT_OWN_MAPS!r},))
+pool = multiprocessing.get_context("spawn").Pool(1)
+pool.apply(exec, ({PRINT_OWN_MAPS!r},))
+pool.close()
+pool.join()  # else its process is killed, and leaves its ledger
 """
 FOUR_WAITING_THREADS = """
 import threading
