@@ -1,10 +1,10 @@
 // Asks a live process, through the file of its ledger, for a report of all its threads or of the
-// orders of its locks: its own
-// watchdog makes it, so no right to look into the process is needed, no thread is stopped, and
-// nobody gets a signal.
+// orders of its locks: its own watchdog makes it, so no right to look into the process is needed,
+// no thread is stopped, and nobody gets a signal.
 //
-// Promises: bounded waiting; a process that does not answer (stopped, or without a watchdog) is a
-// sentence, not a hang. The answer's file is removed.
+// Promises: those who ask at the same time take turns; bounded waiting; a process that does not
+// answer (stopped, or without a watchdog) is a sentence, not a hang, and its request is withdrawn.
+// The answer's file is removed.
 #pragma once
 
 #include <cstdint>

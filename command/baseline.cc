@@ -9,14 +9,14 @@
 #include "command/help.h"
 #include "command/output.h"
 #include "report/baseline.h"
+#include "report/facts_json.h"
 #include "report/report_reader.h"
 #include "report/suppression_for.h"
 #include "report/suppressions.h"
+#include "report/words.h"
 
 namespace impasse::command {
 namespace {
-
-constexpr std::size_t kLargestFile = std::size_t{256} << 20;
 
 // What helps a reader of the file, and is the same in every run.
 std::string note_of(const report::Report& report) {
@@ -31,17 +31,29 @@ int fail_with(const std::string& path, const std::string& trouble) {
   return fail(path + " " + trouble);
 }
 
+// What `impasse dump --json` prints for a process that does not answer.
+bool is_facts(const std::string& bytes) {
+  constexpr std::size_t kStart = 200;
+  const std::string_view start = std::string_view(bytes).substr(0, kStart);
+  const std::size_t schema = start.find("\"schema\"");
+  const std::string word = "\"" + std::string(report::kFactsSchema) + "\"";
+  return schema != std::string_view::npos && start.find(word, schema) != std::string_view::npos;
+}
+
 int add_report(const std::string& path, const std::string& bytes, report::Baseline& known) {
+  if (is_facts(bytes)) return kOk;
   std::string problem;
   const report::Report report = report::read_report(bytes, problem);
   if (!problem.empty()) return fail_with(path, "is no report: " + problem);
   // A dump among the reports of a run is no finding.
-  if (report.finding.kind == FindingKind::kDump) return kOk;
+  const std::string& foreign_kind = report.finding.foreign_kind;
+  if (report.finding.kind == FindingKind::kDump && foreign_kind.empty()) return kOk;
   if (!report::is_fingerprint(report.finding.fingerprint)) {
     return fail_with(path, "has a finding without a fingerprint");
   }
-  const bool added = known.add({report.finding.fingerprint,
-                                std::string(finding_word(report.finding.kind)), note_of(report)});
+  const std::string kind =
+      foreign_kind.empty() ? finding_word(report.finding.kind) : report::printable(foreign_kind);
+  const bool added = known.add({report.finding.fingerprint, kind, note_of(report)});
   return added ? kOk : fail("there are more findings than a baseline may have");
 }
 
@@ -51,9 +63,9 @@ int add_file(const std::string& argument, report::Baseline& known) {
   const std::string path = argument.ends_with(kText)
                                ? argument.substr(0, argument.size() - kText.size()) + ".json"
                                : argument;
-  const FileText file = read_file(path, kLargestFile);
+  const FileText file = read_file(path, kLargestReport);
   if (file.error != 0) return fail("cannot read " + path + ": " + std::strerror(file.error));
-  if (file.text.size() >= kLargestFile) return fail_with(path, "is larger than any report is");
+  if (file.text.size() >= kLargestReport) return fail_with(path, "is larger than any report is");
   std::string no_baseline;
   const report::Baseline earlier = report::read_baseline(file.text, no_baseline);
   if (!no_baseline.empty()) return add_report(path, file.text, known);

@@ -38,6 +38,9 @@ class OpenFile {
   int error_ = EBADF;
 };
 
+// The JSON of a report; what is as long as this is none.
+inline constexpr std::size_t kLargestReport = std::size_t{256} << 20;
+
 struct FileText {
   std::string text;
   int error = 0;  // 0: `text` is all of the file, or its first part where it is longer than allowed

@@ -24,7 +24,6 @@
 namespace impasse::command {
 namespace {
 
-constexpr std::size_t kLargestFile = std::size_t{1} << 30;
 constexpr std::string_view kFlags[] = {"--dot", "--json", "--debug-dir", "--help"};
 
 struct Wish {
@@ -75,22 +74,29 @@ int graph_of_process(std::string_view number, const Wish& wish) {
 }
 
 int graph_of_file(const std::string& path, const Wish& wish) {
-  const FileText file = read_file(path, kLargestFile);
+  const FileText file = read_file(path, kLargestReport);
   if (file.error != 0) return fail("cannot read " + path + ": " + std::strerror(file.error));
+  if (file.text.size() >= kLargestReport) return fail(path + " is larger than any report is");
   std::string problem;
   report::Report report = report::read_report(file.text, problem);
   if (!problem.empty()) return fail(path + " is no report: " + problem);
-  // A graph is a dump with orders; one without may be a graph too, of a process that made none.
-  if (report.finding.kind != FindingKind::kLockOrder && report.finding.kind != FindingKind::kDump) {
-    return fail(
-        path +
-        " is a report of another kind, which has no orders of locks; those are asked of the "
-        "live process: impasse graph PID");
+  if (report.finding.kind != FindingKind::kLockOrder && !is_graph(report)) {
+    const bool dump =
+        report.finding.kind == FindingKind::kDump && report.finding.foreign_kind.empty();
+    return fail(path + (dump ? " is a dump of threads" : " is a report of another kind") +
+                ", which has no orders of locks; those are asked of the live process: impasse "
+                "graph PID");
   }
   return print_graph(std::move(report), "", wish);
 }
 
 }  // namespace
+
+bool is_graph(const report::Report& report) {
+  const report::Finding& finding = report.finding;
+  return finding.kind == FindingKind::kDump && finding.foreign_kind.empty() &&
+         (!finding.orders.empty() || report.threads.empty());
+}
 
 int graph(char** arguments) {
   constexpr std::string_view kDirectory = "--debug-dir=";

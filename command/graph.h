@@ -2,7 +2,13 @@
 // programs.
 #pragma once
 
+#include "report/report.h"
+
 namespace impasse::command {
+
+// What `impasse graph --json` prints is a report of no finding, as a dump is, with orders, and
+// without threads: a dump has at least our own.
+bool is_graph(const report::Report& report);
 
 int graph(char** arguments);
 

@@ -143,7 +143,7 @@ std::string baseline_help() {
          "Makes a list of the findings of these reports, each once, for the option\n"
          "baseline: what is in it is told as ever, and does not count for exit_code.\n"
          "FILE is the JSON form of a report, the text form beside it, or a list that was\n"
-         "made before. Dumps are passed over.\n"
+         "made before. Dumps and graphs are passed over.\n"
          "\n"
          "Exit status: 0; 2 when one of them cannot be read, after a sentence on standard\n"
          "error that says why; then there is no list.\n";
@@ -185,6 +185,10 @@ int unknown_flag(std::string_view subcommand, std::string_view flag,
                  std::span<const std::string_view> flags) {
   const std::string_view nearest = nearest_name(flag.substr(0, flag.find('=')), flags);
   const std::string name(subcommand);
+  if (nearest == flag) {
+    return fail("'" + std::string(flag) + "' of impasse " + name + " needs a value: " +
+                std::string(flag) + "=VALUE; impasse help " + name + " shows what it can be");
+  }
   return fail("impasse " + name + " has no flag '" + std::string(flag) + "'; " +
               (nearest.empty() ? "impasse help " + name + " lists them"
                                : "did you mean '" + std::string(nearest) + "'?"));

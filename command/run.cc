@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command/elf_file.h"
 #include "command/file.h"
 #include "command/find_program.h"
 #include "command/help.h"
@@ -46,6 +47,18 @@ std::string own_directory() {
   return path.substr(0, path.rfind('/'));
 }
 
+// Why the loader could not make use of this file, or would and nobody would watch; a clause.
+std::string why_not_our_library(const std::string& path) {
+  constexpr std::size_t kLargestLibrary = std::size_t{256} << 20;
+  const OpenFile file(path);
+  const ElfFile elf = read_elf(file.fd());
+  const bool shared_object = elf.kind == ElfFile::Kind::kElf && elf.interpreter.empty();
+  if (!shared_object) return "is no shared object for 64-bit x86";
+  // It reads its options by this name; other libraries have no reason to know it.
+  const bool ours = read_file(path, kLargestLibrary).text.find(kOptions) != std::string::npos;
+  return ours ? "" : "is another library than libimpasse.so";
+}
+
 // The shared object; empty, after a sentence, when it is nowhere.
 std::string find_library() {
   std::vector<std::string> places;
@@ -66,6 +79,11 @@ std::string find_library() {
     if (place.find_first_of(" :$") != std::string::npos) {
       complain("LD_PRELOAD cannot name " + place +
                ": no space, colon or dollar sign may be in the path");
+      return "";
+    }
+    if (const std::string reason = why_not_our_library(place); !reason.empty()) {
+      std::string sentence = place;
+      complain(sentence.append(" ").append(reason) + "; IMPASSE_LIBRARY can name the right one");
       return "";
     }
     return place;
@@ -120,9 +138,11 @@ int execute(const std::string& path, char** arguments) {
 
 int run(char** arguments) {
   std::vector<std::string> flags;
+  bool dashes = false;
   for (; *arguments != nullptr && **arguments == '-'; ++arguments) {
     const std::string_view flag = *arguments;
     if (flag == "--") {
+      dashes = true;
       ++arguments;
       break;
     }
@@ -138,7 +158,14 @@ int run(char** arguments) {
         "impasse run needs a program: impasse run [--KEY=VALUE ...] -- PROGRAM [ARGUMENT ...]");
   }
   const FoundProgram program = find_program(*arguments);
-  if (!program.problem.empty()) return fail(program.problem);
+  if (!program.problem.empty()) {
+    // `--wait 5s`: what stands behind it was taken for the program.
+    const bool lacks_value =
+        !dashes && !flags.empty() && flags.back().find('=') == std::string::npos;
+    return fail(!lacks_value ? program.problem
+                             : "--" + flags.back() + " has no value (it is written --" +
+                                   flags.back() + "=VALUE), and " + program.problem);
+  }
 
   const OptionText options = merge_options(environment(kOptions), flags);
   for (const std::string& complaint : options.complaints) complain(complaint);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "command/file.h"
+#include "command/graph.h"
 #include "command/help.h"
 #include "command/name_offline.h"
 #include "command/output.h"
@@ -20,7 +21,6 @@
 namespace impasse::command {
 namespace {
 
-constexpr std::size_t kLargestReport = std::size_t{256} << 20;
 constexpr std::string_view kFlags[] = {"--json",   "--suppression", "--raw",
                                        "--colour", "--debug-dir",   "--help"};
 
@@ -58,6 +58,9 @@ int fail_to_read(const std::string& path, int error) {
 int show_suppression(const std::string& path, const report::Report& report) {
   const std::string rule = report::suppression_for(report);
   if (!rule.empty()) return print(rule);
+  if (!report.finding.foreign_kind.empty()) {
+    return fail(path + " is of a kind that this version of impasse does not know");
+  }
   if (report.finding.kind == FindingKind::kDump) {
     return fail(path + " is a dump: nothing was found, so there is nothing to suppress");
   }
@@ -69,6 +72,12 @@ int show_json_form(const std::string& path, const std::string& bytes, const Wish
   std::string problem;
   report::Report report = report::read_report(bytes, problem);
   if (!problem.empty()) return fail(path + " is no report: " + problem);
+  if (is_graph(report) && !wish.json) {
+    return fail(path +
+                " is a graph of the orders of locks, which shows nobody who waits; impasse "
+                "graph " +
+                path + " prints it for Graphviz");
+  }
   if (!wish.raw) name_offline(report, wish.debug_dirs);
   if (wish.suppression) return show_suppression(path, report);
   return print(wish.json ? report::report_json(report)

@@ -16,9 +16,28 @@ constexpr std::uint64_t kSecondTelling = 5;
 constexpr std::uint64_t kThirdTelling = 30;
 
 constexpr std::size_t kMostAsked = 2'048;
+constexpr std::size_t kMostAskedOfACircle = 64;
 
 bool earlier(const Mark& a, const Mark& b) {
   return a.tid != b.tid ? a.tid < b.tid : a.value < b.value;
+}
+
+bool is_of_circle(FindingKind kind) {
+  return kind == FindingKind::kDeadlock || kind == FindingKind::kSelfDeadlock;
+}
+
+// Where the kernel does not tell, or the wait is no sleep, what the ledger says is enough.
+bool nobody_is_elsewhere(const Verdict& verdict, const Snapshot& snapshot, const WaitGraph& graph,
+                         SleepProbe sleep) {
+  if (sleep == nullptr) return true;
+  const std::size_t asked = std::min(verdict.cycle.size(), kMostAskedOfACircle);
+  return std::all_of(verdict.cycle.begin(),
+                     verdict.cycle.begin() + static_cast<std::ptrdiff_t>(asked),
+                     [&](const VerdictLink& link) {
+                       const auto& wait = graph.wait(link.waiter);
+                       return !wait || sleep(snapshot.threads[link.waiter].tid, wait->kind,
+                                             wait->object) != Sleep::kElsewhere;
+                     });
 }
 
 // Whether any wait is part of both: it went on all the time. Both are in order.
@@ -167,9 +186,11 @@ bool Findings::too_many_alike(const Verdict& verdict) const {
   return alike >= static_cast<std::ptrdiff_t>(kMostAlike);
 }
 
-// Whoever was signalled and had no processor since still looks as if it waited.
+// Whoever was signalled and had no processor since still looks as if it waited; whoever jumped out
+// of a signal handler has left a wait that looks as if it lasted.
 bool Findings::asleep(Verdict& verdict, const Snapshot& snapshot, const WaitGraph& graph,
                       SleepProbe sleep) {
+  if (is_of_circle(verdict.kind)) return nobody_is_elsewhere(verdict, snapshot, graph, sleep);
   if (!is_of_group(verdict.kind)) return true;
   if (most_to_ask_ == 0) return false;
   most_to_ask_ -= std::min(most_to_ask_, verdict.crowd.size());

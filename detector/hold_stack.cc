@@ -1,6 +1,7 @@
 #include "detector/hold_stack.h"
 
 #include "detector/deep_holds.h"
+#include "detector/touched.h"
 
 namespace impasse {
 std::uint64_t HoldStack::path_with(std::uint64_t lock, std::uint8_t traits) {
@@ -17,6 +18,7 @@ std::uint64_t HoldStack::path_with(std::uint64_t lock, std::uint8_t traits) {
 void HoldStack::push(const NewHold& hold, std::uint8_t phase, std::uint32_t tick) {
   const std::uint64_t state = slot_.state.load(std::memory_order_relaxed);
   const std::uint64_t depth = depth_of(state);
+  touch(slot_, hold.lock);
   if (depth >= kInlineHolds) {
     if (ledger_ != nullptr && deep::add(slot_, *ledger_, hold, phase, tick)) return;
     if (ledger_ != nullptr) ledger_->count(k_holds_dropped);

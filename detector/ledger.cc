@@ -159,6 +159,7 @@ void Ledger::release_slot(ThreadSlot& slot) {
     for (SignalRecord& signal : slot.more_signals) zero(signal.object);
   }
   zero(slot.signals_lost);
+  for (auto& place : slot.touched) zero(place);
   zero(slot.woken_life);
   if (slot.seen_dirty.load(std::memory_order_relaxed) != 0) {
     for (auto& order : slot.seen) zero(order);

@@ -27,11 +27,11 @@
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 5;
+inline constexpr std::uint32_t kLedgerVersion = 6;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
-inline constexpr unsigned kMailbox = 128;  // more than a slot has places
+inline constexpr unsigned kMailbox = 112;  // more than a slot has places
 inline constexpr unsigned kNameBytes = 16;
 inline constexpr std::uint64_t kStatMapPages = 64;
 
@@ -85,6 +85,7 @@ static_assert(sizeof(SignalRecord) == 32);
 inline constexpr std::uint64_t kNoteBeingWritten = 1;
 inline constexpr unsigned kInlineSignals = 16;
 inline constexpr unsigned kMoreSignals = 128;
+inline constexpr unsigned kTouchedPlaces = 256;
 
 struct alignas(kPage) ThreadSlot {
   // Line 0: what an uncontended lock touches.
@@ -138,6 +139,9 @@ struct alignas(kPage) ThreadSlot {
   std::atomic<std::uint64_t> woken_state;
   // Offset of its StatBlock; 0: none. Its thread writes it, and whoever gives the slot back.
   std::atomic<std::uint64_t> stats;
+
+  // By touched_place(): 1 where this thread has ever taken a mutex or asked for a semaphore.
+  std::atomic<std::uint8_t> touched[kTouchedPlaces];
 
   // Orders that this thread has seen: hashes of (everything held, new lock), direct mapped.
   alignas(kPage) std::atomic<std::uint64_t> seen[kSeenOrders];
@@ -393,14 +397,16 @@ struct LedgerHeader {
   // Written by our own thread, and by `impasse dump` from outside.
   alignas(64) std::atomic<std::uint64_t> findings;  // reported so far
   // A wish for a report of all threads: its number << 8 | request_flag. The answer stands in a file
-  // beside the ledger (".dump") when `answered` has the same number.
+  // beside the ledger (".dump") when `answered` has the same number. Who asks holds the file's
+  // flock() until it has the answer or has taken the wish back; the process itself never locks it.
   std::atomic<std::uint64_t> request;
   std::atomic<std::uint64_t> answered;  // number << 8 | 1 when there is a file
 };
 
 namespace request_flag {
 inline constexpr std::uint64_t kRunningStacks = 1;
-inline constexpr std::uint64_t kOrders = 2;  // not the threads: the orders of its locks
+inline constexpr std::uint64_t kOrders = 2;       // not the threads: the orders of its locks
+inline constexpr std::uint64_t kWithdrawn = 128;  // nobody waits for the answer any more
 }  // namespace request_flag
 static_assert(sizeof(LedgerHeader) <= kPage);
 static_assert(kCounters <= 64);

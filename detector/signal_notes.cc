@@ -1,6 +1,7 @@
 #include "detector/signal_notes.h"
 
 #include "detector/lock_table.h"
+#include "detector/touched.h"
 
 namespace impasse {
 namespace {
@@ -179,6 +180,7 @@ void leave_signals_behind(const ThreadSlot& slot, Ledger& ledger) {
 }
 
 void keep_signals(ThreadSlot& to, const ThreadSlot& from) {
+  touch_all(to, from);
   bool lost = from.signals_lost.load(std::memory_order_relaxed) != 0;
   each_valid(from, [&](const SignalRecord& note) {
     const Note kept{note.object.load(std::memory_order_relaxed),
@@ -201,6 +203,7 @@ void keep_signals(ThreadSlot& to, const ThreadSlot& from) {
 }
 
 void bring_signals(ThreadSlot& to, const ThreadSlot& from, Ledger& ledger) {
+  touch_all(to, from);
   if (from.signals_lost.load(std::memory_order_relaxed) != 0) lose(to, &ledger);
   for (const SignalRecord& note : from.signals) {
     if (!is_there(note)) continue;

@@ -248,6 +248,11 @@ bool SlotReader::read_signals(ThreadFact& thread, std::span<const std::uint64_t>
                                            kMoreSignals, objects, found)) {
     return false;
   }
+  std::array<std::byte, kTouchedPlaces> touched;
+  if (!get(offset + offsetof(ThreadSlot, touched), touched)) return false;
+  for (std::size_t place = 0; place < touched.size(); ++place) {
+    if (touched[place] != std::byte{0}) add_place(thread.touched, place);
+  }
   if (!get(offset, std::span(page_).first(offsetof(ThreadSlot, wait)))) return false;
   if (half(page_, offsetof(ThreadSlot, tid)) != thread.tid) found.clear();
   return true;

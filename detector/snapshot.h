@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "detector/ledger_layout.h"
+#include "detector/touched.h"
 #include "detector/words.h"
 
 namespace impasse {
@@ -80,6 +81,7 @@ struct ThreadFact {
   // Of objects that threads wait for in this snapshot.
   std::vector<SignalFact> signals;
   bool signals_lost = false;  // it may have woken anybody
+  TouchedPlaces touched{};
 };
 
 struct DepartureFact {

@@ -1,6 +1,7 @@
 #include "detector/stuck_set.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <utility>
 
@@ -69,6 +70,10 @@ void StuckSet::find_waits(std::uint32_t thread) {
   }
   awaited_[thread] = place->second;
   signalled_[place->second].waiters.push_back(thread);
+  const std::uint64_t at = touched_place(kind == LockKind::kSemaphore ? wait.object : wait.partner);
+  std::vector<std::uint32_t>& there = by_touched_[at];
+  if (there.empty() || there.back() != place->second) there.push_back(place->second);
+  add_place(awaited_places_, at);
   if (wait.partner == 0) return;
   const auto [mutex, is_first] =
       by_mutex_.emplace(wait.partner, static_cast<std::uint32_t>(partners_.size()));
@@ -271,6 +276,21 @@ void StuckSet::give_hope_to_kin(const ThreadFact& thread) {
   give(kin_by_maker_, thread.maker);
 }
 
+// Who has had the mutex may have changed what is waited for, and be about to signal for the first
+// time; who has taken a token may give it back. Once is enough, as for kin.
+void StuckSet::give_hope_to_touched(const ThreadFact& thread) {
+  for (std::size_t word = 0; word < awaited_places_.size(); ++word) {
+    for (std::uint64_t common = awaited_places_[word] & thread.touched[word]; common != 0;
+         common &= common - 1) {
+      const auto found =
+          by_touched_.find(word * 64 + static_cast<std::uint64_t>(std::countr_zero(common)));
+      for (const std::uint32_t s : found->second) give_hope(signalled_[s]);
+      by_touched_.erase(found);
+    }
+    awaited_places_[word] &= ~thread.touched[word];
+  }
+}
+
 void StuckSet::settle() {
   while (!going_on_.empty()) {
     const std::uint32_t thread = going_on_.back();
@@ -281,6 +301,7 @@ void StuckSet::settle() {
     }
     for (const std::uint32_t s : wakes_[thread]) give_hope(signalled_[s]);
     give_hope_to_kin(snapshot_.threads[thread]);
+    give_hope_to_touched(snapshot_.threads[thread]);
     for (const std::uint32_t p : uses_[thread]) keep_busy(partners_[p]);
     if (snapshot_.threads[thread].signals_lost && !anybody_may_signal_) {
       anybody_may_signal_ = true;

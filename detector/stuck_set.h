@@ -80,6 +80,7 @@ class StuckSet {
   void goes_on(std::uint32_t thread);
   void give_hope(Signalled& signalled);
   void give_hope_to_kin(const ThreadFact& thread);
+  void give_hope_to_touched(const ThreadFact& thread);
   void keep_busy(Partner& partner);
   void settle();
 
@@ -96,6 +97,10 @@ class StuckSet {
   // or made like one who signalled may come to do the same.
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> kin_by_entry_;
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> kin_by_maker_;
+  // By touched_place() of the mutex that was given back to wait, or of the semaphore: in
+  // signalled_.
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> by_touched_;
+  TouchedPlaces awaited_places_{};  // those that have any
   // By obstacle: blockers that do not go on.
   std::vector<std::uint32_t> lasting_blockers_;
   std::unordered_map<std::uint64_t, std::uint32_t> by_object_[2];  // conditions, semaphores

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "detector/page_filter.h"
+#include "detector/touched.h"
 #include "interpose/cold_path.h"
 #include "interpose/order_notes.h"
 
@@ -35,6 +36,9 @@ namespace impasse {
 template <std::uint8_t kTraits, std::uint8_t kPhase>
 [[gnu::always_inline]] inline void fill(ThreadSlot& slot, std::uint64_t state, Hold& hold,
                                         std::uint64_t lock, CallSite from, std::uint64_t path) {
+  constexpr bool kMutex =
+      (kTraits & hold_trait::kKindMask) == static_cast<std::uint8_t>(LockKind::kMutex);
+  if constexpr (kMutex && (kTraits & hold_trait::kAgain) == 0) touch(slot, lock);
   slot.state.store(state + kStateStep + 1, std::memory_order_release);
   hold.site.store(site_word(from.pc, kTraits, kPhase), std::memory_order_release);
   hold.path.store(path, std::memory_order_release);

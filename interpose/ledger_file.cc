@@ -159,6 +159,13 @@ const char* ledger_file() {
 void remove_ledger_file() {
   if (placement.path[0] == '\0' || placement.owner != static_cast<int>(syscall(SYS_getpid))) return;
   unlink(placement.path);
+  const auto& header = *reinterpret_cast<const LedgerHeader*>(placement.base);
+  if (header.answered.load(std::memory_order_relaxed) == 0) return;
+  // An answer that nobody has fetched.
+  char answer[kPathBytes + sizeof ".dump"];
+  append(append(answer, answer + sizeof answer - 1, placement.path), answer + sizeof answer - 1,
+         ".dump");
+  unlink(answer);
 }
 
 void remove_ledger_of_earlier_image(const char* directory) {

@@ -28,7 +28,7 @@ bool reserve_ledger_memory(void* start, std::size_t bytes);
 
 // The file's path; null: there is none.
 const char* ledger_file();
-// Removes the file, if this process made one.
+// Removes the file, if this process made one, and an answer beside it that nobody has fetched.
 void remove_ledger_file();
 // The file that this very process made before it called exec.
 void remove_ledger_of_earlier_image(const char* directory);

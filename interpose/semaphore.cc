@@ -1,6 +1,7 @@
 // The program's semaphores: who waits for a token, and who posts them. A token is nobody's.
 #include <semaphore.h>
 
+#include "detector/touched.h"
 #include "interpose/answer.h"
 #include "interpose/await.h"
 #include "interpose/waking.h"
@@ -33,6 +34,11 @@ template <auto& kReal, std::uint8_t kTraits, typename... Args>
   return answer;
 }
 
+// Who takes a token may be the one to give it back.
+void note_asked_for(sem_t* semaphore) {
+  if (ThreadSlot* const slot = current_slot) touch(*slot, address_of(semaphore));
+}
+
 bool looks_empty(sem_t* semaphore) {
   int tokens = 0;
   return sem_getvalue(semaphore, &tokens) == 0 && tokens <= 0;
@@ -58,17 +64,20 @@ IMPASSE_ANSWER(int, sem_destroy, (sem_t * s)) {
 IMPASSE_ANSWER(int, sem_wait, (sem_t * s)) {
   pthread_testcancel();
   const int before = errno;
+  note_asked_for(s);
   if (sem_trywait(s) == 0) return 0;
   errno = before;
   return wait_for_token<real::sem_wait, 0>(s, IMPASSE_CALL_SITE);
 }
 
 IMPASSE_ANSWER(int, sem_timedwait, (sem_t * s, const timespec* t)) {
+  note_asked_for(s);
   if (!looks_empty(s)) return real::call(real::sem_timedwait)(s, t);
   return wait_for_token<real::sem_timedwait, hold_trait::kTimed>(s, IMPASSE_CALL_SITE, t);
 }
 
 IMPASSE_ANSWER(int, sem_clockwait, (sem_t * s, clockid_t c, const timespec* t)) {
+  note_asked_for(s);
   if (!looks_empty(s)) return real::call(real::sem_clockwait)(s, c, t);
   return wait_for_token<real::sem_clockwait, hold_trait::kTimed>(s, IMPASSE_CALL_SITE, c, t);
 }

@@ -99,6 +99,12 @@ LockState probe_barrier(std::uint64_t address) {
   return state;
 }
 
+// A thread that a tracer has stopped on its way out of the kernel still shows its call.
+bool stopped(const system::ProcFiles& process, std::uint32_t tid) {
+  const char state = system::task_state(process, tid);
+  return state == 't' || state == 'T';
+}
+
 // Asleep until somebody wakes it for this word; those who wake others use the same call.
 bool waits_on_futex(const system::CallLook& call) {
   if (call.form != system::CallForm::kCall || call.number != SYS_futex) return false;
@@ -149,11 +155,12 @@ bool inherits_priority(std::uint64_t address) {
 Sleep probe_sleep(std::uint32_t tid, WaitKind kind, std::uint64_t object) {
   const std::uint64_t bytes = bytes_of(kind);
   if (bytes == 0) return Sleep::kUnknown;  // spinning is no sleep
-  const system::CallLook call = system::look_at_call(system::ProcFiles{}, tid);
+  const system::ProcFiles process;
+  const system::CallLook call = system::look_at_call(process, tid);
   if (call.form == system::CallForm::kUnknown || call.form == system::CallForm::kForbidden) {
     return Sleep::kUnknown;
   }
-  if (!waits_on_futex(call)) return Sleep::kElsewhere;
+  if (!waits_on_futex(call) || stopped(process, tid)) return Sleep::kElsewhere;
   const std::uint64_t word = call.arguments[0];
   if (word - object < bytes) return Sleep::kThere;
   const bool own = kind == WaitKind::kMutex && word - call.sp < kFrameBytes;

@@ -28,6 +28,7 @@
 #include "preload/stats_keeper.h"
 #include "symbolize/arena.h"
 #include "symbolize/crash_guard.h"
+#include "witness/left_ledgers.h"
 #include "witness/order_watch.h"
 #include "witness/side_thread.h"
 #include "witness/witness.h"
@@ -120,16 +121,20 @@ bool answer_requests(Ledger& ledger, witness::Witness& witness, const witness::O
   if (number == 0 || header.answered.load(std::memory_order_relaxed) >> 8 == number) {
     return false;
   }
-  const char* const file = ledger_file();
+  const char* const ledger_path = ledger_file();
+  const std::string file = ledger_path != nullptr ? std::string(ledger_path) + ".dump" : "";
   bool written = false;
+  const bool withdrawn = (request & request_flag::kWithdrawn) != 0;
   const bool of_orders = (request & request_flag::kOrders) != 0;
-  if (file != nullptr && (!of_orders || orders != nullptr)) {
+  if (!file.empty() && !withdrawn && (!of_orders || orders != nullptr)) {
     const std::string json = of_orders
                                  ? witness.orders_json(*orders)
                                  : witness.dump_json((request & request_flag::kRunningStacks) != 0);
-    written = !json.empty() && witness::write_file(std::string(file) + ".dump", json, true) == 0;
+    written = !json.empty() && witness::write_file(file, json, true) == 0;
   }
-  header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_release);
+  // Who gives up writes `request` and then reads `answered`: one of us sees what the other wrote.
+  header.answered.store(number << 8 | (written ? 1 : 0), std::memory_order_seq_cst);
+  if (written && header.request.load(std::memory_order_seq_cst) != request) unlink(file.c_str());
   return true;
 }
 
@@ -169,6 +174,7 @@ void* run_side(void*) {
   mine->unwinder.load();
   loaded.store(1, std::memory_order_release);
   syscall(SYS_futex, &loaded, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+  witness::remove_old_ledgers(ledger_file());
   side.work();
   return nullptr;
 }

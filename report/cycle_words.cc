@@ -10,19 +10,36 @@ namespace impasse::report {
 namespace {
 
 using Lines = std::vector<std::string>;
+constexpr const char* kAnotherForm =
+    "a second form of the inner function, for callers that hold the lock already; or give it back "
+    "before the call.";
 constexpr std::size_t kThreadsTold = 8;  // of a larger circle, before the "…"
 
 // ---- one thread
 
 // How a thread came to wait for itself.
-enum class Itself { kRelock, kUpgrade, kDowngrade, kHandler, kJoin, kUnknown };
+enum class Itself { kRelock, kUpgrade, kDowngrade, kHandler, kJoin, kOnce, kUnseen, kUnknown };
 
-Itself way_to_itself(const Thread& thread, const Hold* hold) {
+// Taken by the signal handler that asks for it again, or by what that has called.
+bool since_signal(const Phrases& say, const Thread& thread, const Hold* hold) {
+  const std::vector<symbolize::Frame>& frames = say.report().stack_of(thread).frames;
+  if (hold == nullptr || hold->frame >= frames.size()) return false;
+  return std::none_of(frames.begin(), frames.begin() + hold->frame,
+                      [](const symbolize::Frame& frame) { return frame.signal; });
+}
+
+Itself way_to_itself(const Phrases& say, const Thread& thread, const Link& link) {
+  const Hold* const hold = say.hold_of(link.waiter, link.lock);
   if (!thread.wait) return Itself::kUnknown;
   const Wait& wait = *thread.wait;
-  if (wait.in_signal_handler) return Itself::kHandler;
+  if (wait.in_signal_handler && !since_signal(say, thread, hold)) return Itself::kHandler;
   if (wait.kind == WaitKind::kJoin) return Itself::kJoin;
-  if (hold == nullptr) return Itself::kUnknown;
+  if (wait.kind == WaitKind::kOnce) return Itself::kOnce;
+  if (hold == nullptr) {
+    const Lock* const lock = say.lock_at(link.lock);
+    const bool owner = lock != nullptr && lock->owner_word != 0 && lock->owner_word == thread.tid;
+    return owner ? Itself::kUnseen : Itself::kUnknown;
+  }
   if (wait.kind == WaitKind::kWrite && hold->shared) return Itself::kUpgrade;
   if (wait.kind == WaitKind::kRead && !hold->shared) return Itself::kDowngrade;
   return Itself::kRelock;
@@ -50,10 +67,16 @@ Self words_for(Itself way) {
     case Itself::kJoin:
       return {" waits for its own end.", "the thread that started it joins it, or it is detached."};
     case Itself::kRelock:
+      return {" asks for %s, which it holds already: it waits for itself.", kAnotherForm};
+    case Itself::kOnce:
+      return {" waits for the initializer of %s to end, which it is running itself.",
+              "nothing that an initializer calls may ask for the same once; what both need goes "
+              "into a function that asks for none."};
+    case Itself::kUnseen:
       return {
-          " asks for %s, which it holds already: it waits for itself.",
-          "a second form of the inner function, for callers that hold the lock already; or give "
-          "it back before the call."};
+          " asks for %s, whose owner it is by libc's own word: it waits for itself. Where it took "
+          "it is not known: impasse did not see that.",
+          kAnotherForm};
     case Itself::kUnknown:
       break;
   }
@@ -71,27 +94,48 @@ std::string behind_it(const Phrases& say) {
   return n == 0 ? "" : " " + counted(n, "more waits", "more wait") + " behind ";
 }
 
+std::string ago(const std::string& age) {
+  return age.empty() ? "" : ", " + age + " ago";
+}
+
+void add_taken_at(const Phrases& say, const Link& link, Lines& lines) {
+  const Hold* const hold = say.hold_of(link.waiter, link.lock);
+  if (hold == nullptr) return;
+  lines.push_back("  taken at      " + say.hold_place(*say.thread_at(link.waiter), *hold) +
+                  ago(say.hold_age(*hold)));
+}
+
+// Nobody waits: the thread went on without it.
+Lines refused(const Phrases& say, const Link& link) {
+  const Finding& finding = say.report().finding;
+  const Thread& thread = *say.thread_at(link.waiter);
+  Lines lines = {capital(say.thread(link.waiter)) + " " + std::string(refused_wish(say)) + " " +
+                 say.lock_in_full(link.lock) +
+                 ", which it holds already. libc refused (EDEADLK): the call failed, and nobody "
+                 "waits."};
+  add_taken_at(say, link, lines);
+  if (finding.call.pc != 0) {
+    const auto age = say.age(finding.found_ns);
+    lines.push_back("  refused at    " + say.call_place(thread, finding.call) +
+                    ago(age ? duration(*age) : ""));
+  }
+  lines.emplace_back(
+      "A program that does not look at the result goes on as if it had the lock twice.");
+  lines.push_back(std::string("Usual way out: ") + kAnotherForm);
+  return lines;
+}
+
 Lines alone(const Phrases& say, const Link& link) {
   const Thread& thread = *say.thread_at(link.waiter);
-  const Hold* const hold = say.hold_of(link.waiter, link.lock);
-  const Self words = words_for(way_to_itself(thread, hold));
-  const bool refused = say.report().finding.misuse == MisuseKind::kRefusedRelock;
+  const Self words = words_for(way_to_itself(say, thread, link));
   Lines lines;
   std::string first = capital(say.thread(link.waiter)) +
-                      filled(words.sentence, say.lock_in_full(link.lock)) +
-                      (refused ? " libc refused (EDEADLK): the call failed and did not block."
-                               : " It can never go on.");
+                      filled(words.sentence, say.lock_in_full(link.lock)) + " It can never go on.";
   if (crowd_of(say).threads != 0) first += behind_it(say) + "it.";
   lines.push_back(std::move(first));
-  if (hold != nullptr) {
-    const std::string age = say.hold_age(*hold);
-    lines.push_back("  taken at      " + say.hold_place(thread, *hold) +
-                    (age.empty() ? "" : ", " + age + " ago"));
-  }
+  add_taken_at(say, link, lines);
   if (thread.wait) {
-    const std::string age = say.wait_age(*thread.wait);
-    lines.push_back("  asked for at  " + say.wait_place(thread) +
-                    (age.empty() ? "" : ", " + age + " ago"));
+    lines.push_back("  asked for at  " + say.wait_place(thread) + ago(say.wait_age(*thread.wait)));
   }
   if (*words.way_out != '\0') lines.push_back(std::string("Usual way out: ") + words.way_out);
   return lines;
@@ -153,14 +197,30 @@ bool any(const std::vector<Link>& cycle, LinkReason reason) {
                      [reason](const Link& link) { return link.reason == reason; });
 }
 
+bool has_once(const Phrases& say, const std::vector<Link>& cycle) {
+  return std::any_of(cycle.begin(), cycle.end(), [&say](const Link& link) {
+    const Lock* const lock = say.lock_at(link.lock);
+    return lock != nullptr && lock->kind == LockKind::kOnce;
+  });
+}
+
 std::string way_out(const Phrases& say) {
   const auto& cycle = say.report().finding.cycle;
   if (any(cycle, LinkReason::kWaitingWriter)) {
     return "Usual way out: do not take a read lock that the thread has already; a writer may have "
            "come in between.";
   }
+  const auto joins = [](const Link& link) { return link.reason == LinkReason::kJoin; };
+  if (std::all_of(cycle.begin(), cycle.end(), joins)) {
+    return "Usual way out: joining goes one way; of threads that need each other a third one joins "
+           "all, or they are detached.";
+  }
   if (any(cycle, LinkReason::kJoin)) {
     return "Usual way out: give back every lock that the other thread may need before joining it.";
+  }
+  if (has_once(say, cycle)) {
+    return "Usual way out: no lock in an initializer that others hold while they ask for its once; "
+           "or that lock before the once, in every thread.";
   }
   if (cycle.size() == 2) {
     return "Usual way out: one order for both locks, in every thread.";
@@ -176,10 +236,23 @@ bool all_known(const Phrases& say, const std::vector<Link>& cycle) {
 
 }  // namespace
 
+bool is_refused(const Report& report) {
+  return report.finding.misuse == MisuseKind::kRefusedRelock;
+}
+
+std::string_view refused_wish(const Phrases& say) {
+  const Finding& finding = say.report().finding;
+  const Lock* const lock = say.lock_at(finding.root_lock);
+  if (lock == nullptr || lock->kind != LockKind::kRwlock) return "asked for";
+  return finding.call_shared ? "asked to read" : "asked to write";
+}
+
 std::vector<std::string> cycle_words(const Phrases& say) {
   const auto& cycle = say.report().finding.cycle;
   if (!all_known(say, cycle)) return {"Threads wait for each other; which ones is not known."};
-  if (cycle.size() == 1) return alone(say, cycle.front());
+  if (cycle.size() == 1) {
+    return is_refused(say.report()) ? refused(say, cycle.front()) : alone(say, cycle.front());
+  }
   const bool two = cycle.size() == 2;
   Lines lines;
   std::string first = spoken_number(cycle.size()) + " threads wait for each other" +
@@ -194,6 +267,11 @@ std::vector<std::string> cycle_words(const Phrases& say) {
 std::string cycle_line(const Phrases& say, std::size_t most) {
   const auto& cycle = say.report().finding.cycle;
   if (!all_known(say, cycle)) return "threads wait for each other";
+  if (is_refused(say.report())) {
+    const Link& link = cycle.front();
+    return say.thread(link.waiter) + " " + std::string(refused_wish(say)) + " " +
+           say.lock_in_full(link.lock) + ", which it holds itself; libc refused";
+  }
   std::string text;
   for (std::size_t i = 0; i < cycle.size(); ++i) {
     const Link& link = cycle[i];

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/phrases.h"
@@ -11,6 +12,9 @@
 namespace impasse::report {
 
 // Of a deadlock or a self-deadlock.
+bool is_refused(const Report& report);  // libc refused a relock: a circle in which nobody waits
+std::string_view refused_wish(const Phrases& say);  // "asked for", "asked to read"
+
 std::vector<std::string> cycle_words(const Phrases& say);
 // In one line of at most so many bytes, as far as that is possible.
 std::string cycle_line(const Phrases& say, std::size_t most);

@@ -27,6 +27,7 @@ void for_each_frame(AnyReport& report, Visit visit) {
     site(call.site);
     site(call.held_site);
   }
+  site(report.finding.call);
   for (auto& order : report.finding.orders) {
     site(order.from_site);
     site(order.to_site);

@@ -43,6 +43,7 @@ class Node {
   }
   template <typename Number>
   Number number() const {
+    if (value_.is_number_float() && value_.get<double>() >= 0x1p64) wrong("is too big");
     if (!value_.is_number_unsigned()) wrong("is no number without sign");
     const auto wide = value_.get<std::uint64_t>();
     if (wide > static_cast<std::uint64_t>(std::numeric_limits<Number>::max())) wrong("is too big");
@@ -65,12 +66,6 @@ class Node {
     const auto value = number<std::uint32_t>();
     if (value >= size) wrong("points to what is not there");
     return value;
-  }
-  template <typename Table>
-  auto word(const Table& table) const {
-    const auto value = value_of(table, text());
-    if (!value) wrong("is a word that is not known");
-    return *value;
   }
   template <typename Each>
   void each(Each read) const {

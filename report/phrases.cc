@@ -143,8 +143,10 @@ std::string Phrases::place_outwards(const Thread& thread, std::size_t frame,
 }
 
 std::string Phrases::wait_place(const Thread& thread) const {
-  if (!thread.wait) return stack_place(thread);
-  const symbolize::Frame& site = thread.wait->site;
+  return thread.wait ? call_place(thread, thread.wait->site) : stack_place(thread);
+}
+
+std::string Phrases::call_place(const Thread& thread, const symbolize::Frame& site) const {
   const auto& frames = report_.stack_of(thread).frames;
   const auto at = std::find_if(frames.begin(), frames.end(), [&site](const symbolize::Frame& f) {
     return f.pc == site.pc && site.pc != 0;

@@ -41,7 +41,9 @@ class Phrases {
   // The same of a call that locks: wrappers of the C++ library are passed over, outwards.
   std::string wait_place(const Thread& thread) const;
   std::string hold_place(const Thread& thread, const Hold& hold) const;
-  std::string call_place(const symbolize::Frame& site) const;    // no stack is known of it
+  std::string call_place(const symbolize::Frame& site) const;  // no stack is known of it
+  // ... and of a call that the thread's stack is of.
+  std::string call_place(const Thread& thread, const symbolize::Frame& site) const;
   std::string stack_place(const Thread& thread) const;           // where it is now
   std::string caller_name(const symbolize::Frame& frame) const;  // "SyncStreams"
   std::string module_place(std::uint64_t pc) const;              // "libc.so.6 +0x10af1c"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "report/cycle_words.h"
 #include "report/ink.h"
 #include "report/signal_words.h"
 
@@ -23,7 +24,8 @@ Step step(const Phrases& say, const Link& link) {
   if (link.reason == LinkReason::kJoin) return {"waits for the end of", "", ""};
   const Thread* const waiter = say.thread_at(link.waiter);
   const WaitKind kind = waiter != nullptr && waiter->wait ? waiter->wait->kind : WaitKind::kMutex;
-  Step one{std::string(wish(kind)), say.lock(link.lock), "held by"};
+  Step one{std::string(is_refused(say.report()) ? refused_wish(say) : wish(kind)),
+           say.lock(link.lock), "held by"};
   const Lock* const lock = say.lock_at(link.lock);
   if (link.reason == LinkReason::kSignaller) {
     one.by = lock != nullptr && lock->kind == LockKind::kSemaphore ? "posted by" : "signalled by";

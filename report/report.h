@@ -34,7 +34,7 @@ struct Wait {
   std::uint64_t since_ns = 0;
   bool since_about = false;  // known to the watchdog's clock only (a tenth of a second)
   bool timed = false;
-  bool in_signal_handler = false;  // it interrupted another wait
+  bool in_signal_handler = false;  // false also where no stack shows it
   symbolize::Frame site;           // the program's call
 };
 
@@ -135,6 +135,9 @@ struct Order {
 
 struct Finding {
   FindingKind kind = FindingKind::kDump;
+  // The word of a kind that this version does not know, in a report that was read: `kind` says dump
+  // then. Empty: it knows the kind.
+  std::string foreign_kind;
   MisuseKind misuse = MisuseKind::kNone;
   std::uint32_t number = 0;  // of the report, from 1
   std::uint32_t update =
@@ -148,6 +151,10 @@ struct Finding {
   // Everybody else who waits behind it, directly or not; those nearest to the root first. Of a
   // stuck condition and of all asleep: everybody, each with one of those that could end its wait.
   std::vector<Link> crowd;
+  // misuse, also a refused relock: the program's call that broke the rule. It has returned: the
+  // root's stack is of it, whatever the root waits for since.
+  symbolize::Frame call;
+  bool call_shared = false;      // a refused relock: to read
   std::uint32_t root = kNobody;  // in threads: whom all wait for (long_wait, orphaned_lock, misuse)
   std::uint32_t root_lock = kNobody;  // in locks: the lock that they wait for nearest to the root
   // long_wait: how often the root lock changed hands while the longest waiter waited; nothing: not

@@ -80,12 +80,18 @@ void Writer::process() {
 void Writer::finding() {
   const Finding& finding = report_.finding;
   out_.begin_object("finding");
-  out_.text("kind", word_of(kFindingWords, finding.kind));
+  if (finding.foreign_kind.empty()) {
+    out_.text("kind", word_of(kFindingWords, finding.kind));
+  } else {
+    sheet_.text("kind", finding.foreign_kind);
+  }
   if (finding.misuse == MisuseKind::kNone) {
     out_.null("misuse");
   } else {
     out_.text("misuse", word_of(kMisuseWords, finding.misuse));
   }
+  sheet_.place("call", finding.call);
+  out_.text("call_mode", word_of(kModeWords, finding.call_shared));
   out_.number("number", finding.number);
   out_.number("update", finding.update);
   sheet_.text("fingerprint", finding.fingerprint);

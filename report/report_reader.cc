@@ -1,5 +1,10 @@
 #include "report/report_reader.h"
 
+#include <array>
+#include <optional>
+#include <set>
+#include <utility>
+
 #include "report/json_node.h"
 #include "report/report_json.h"
 #include "report/report_words.h"
@@ -10,6 +15,8 @@ namespace {
 
 // Every reference to a place copies its names, and a small file can have many of both.
 constexpr std::size_t kMostNameBytes = std::size_t{512} << 20;
+constexpr std::size_t kLongestForeignWord = 40;
+constexpr std::size_t kMostForeignWords = 8;  // named
 
 std::size_t bytes_of(const symbolize::Frame& frame) {
   std::size_t bytes = 0;
@@ -27,10 +34,10 @@ class Reader {
 
  private:
   void finding(const Node& node);
-  std::vector<Link> links(const Node& list) const;
+  std::vector<Link> links(const Node& list);
   Order order(const Node& node);
   Thread thread(const Node& node);
-  system::Activity activity(const Node& thread) const;
+  system::Activity activity(const Node& thread);
   Wait wait(const Node& node);
   Hold hold(const Node& node, std::size_t frames);
   static symbolize::Frame place(const Node& node, std::size_t modules);
@@ -39,8 +46,26 @@ class Reader {
   symbolize::StackId stack_id(const Node& node) const;
   Lock lock(const Node& node);
   Signaller signaller(const Node& node);
-  CallTally call(const Node& node);
+  std::optional<CallTally> call(const Node& node);  // nothing: of a call that is not known
   void small_print();
+  void note_foreign_words();
+
+  // A word that a later version has added stands for something else.
+  template <typename Value, std::size_t n>
+  Value word(const Node& node, const std::array<Word<Value>, n>& table, Value something_else) {
+    const std::string text = node.text();
+    const auto value = value_of(table, text);
+    if (!value) foreign_word(text);
+    return value.value_or(something_else);
+  }
+  template <typename Value, std::size_t n>
+  Value word(const Node& node, const std::array<Word<Value>, n>& table) {
+    return word(node, table, table[0].value);
+  }
+  void foreign_word(const std::string& text) {
+    if (foreign_words_.size() > kMostForeignWords) return;
+    foreign_words_.insert(printable(text.substr(0, kLongestForeignWord)));
+  }
 
   std::uint32_t thread_index(const Node& node) const { return node.index(threads_); }
   std::uint32_t lock_index(const Node& node) const { return node.index(locks_); }
@@ -52,6 +77,7 @@ class Reader {
   std::vector<symbolize::Frame> places_;
   std::vector<symbolize::StackId> stacks_;
   std::size_t name_bytes_ = 0;
+  std::set<std::string> foreign_words_;
   Report report_;
 };
 
@@ -82,15 +108,23 @@ Report Reader::read() {
   all_.at("threads").each([this](const Node& n) { report_.threads.push_back(thread(n)); });
   report_.threads_not_looked_at = all_.at("threads_not_looked_at").number<std::uint64_t>();
   all_.at("locks").each([this](const Node& n) { report_.locks.push_back(lock(n)); });
-  all_.at("calls").each([this](const Node& n) { report_.calls.push_back(call(n)); });
+  all_.at("calls").each([this](const Node& n) {
+    if (auto tally = call(n)) report_.calls.push_back(std::move(*tally));
+  });
   small_print();
+  note_foreign_words();
   return std::move(report_);
 }
 
 void Reader::finding(const Node& node) {
   Finding& finding = report_.finding;
-  finding.kind = node.at("kind").word(kFindingWords);
-  if (!node.at("misuse").is_null()) finding.misuse = node.at("misuse").word(kMisuseWords);
+  const std::string kind = node.at("kind").text();
+  const auto known = value_of(kFindingWords, kind);
+  if (!known) finding.foreign_kind = kind;
+  finding.kind = known.value_or(FindingKind::kDump);
+  if (!node.at("misuse").is_null()) finding.misuse = word(node.at("misuse"), kMisuseWords);
+  finding.call = site(node.at("call"));
+  finding.call_shared = word(node.at("call_mode"), kModeWords);
   finding.number = node.at("number").number<std::uint32_t>();
   finding.update = node.at("update").number<std::uint32_t>();
   finding.fingerprint = node.at("fingerprint").text();
@@ -104,7 +138,7 @@ void Reader::finding(const Node& node) {
     finding.changed_hands = node.at("changed_hands").number<std::uint64_t>();
   }
   finding.threshold_ns = node.at("threshold_ns").number<std::uint64_t>();
-  finding.doubt = node.at("doubt").word(kDoubtWords);
+  finding.doubt = word(node.at("doubt"), kDoubtWords);
   node.at("orders").each([&](const Node& n) { finding.orders.push_back(order(n)); });
 }
 
@@ -112,8 +146,8 @@ Order Reader::order(const Node& node) {
   Order order;
   order.from = lock_index(node.at("from"));
   order.to = lock_index(node.at("to"));
-  order.from_shared = node.at("from_mode").word(kModeWords);
-  order.to_shared = node.at("to_mode").word(kModeWords);
+  order.from_shared = word(node.at("from_mode"), kModeWords);
+  order.to_shared = word(node.at("to_mode"), kModeWords);
   order.to_timed = node.at("to_timed").boolean();
   order.again = node.at("again").boolean();
   order.tid = node.at("tid").number<std::uint32_t>();
@@ -126,7 +160,7 @@ Order Reader::order(const Node& node) {
   node.at("others").each([&](const Node& n) {
     Order::Held held;
     held.lock = lock_index(n.at("lock"));
-    held.shared = n.at("mode").word(kModeWords);
+    held.shared = word(n.at("mode"), kModeWords);
     held.site = site(n.at("site"));
     order.others.push_back(std::move(held));
   });
@@ -137,14 +171,14 @@ Order Reader::order(const Node& node) {
   return order;
 }
 
-std::vector<Link> Reader::links(const Node& list) const {
+std::vector<Link> Reader::links(const Node& list) {
   std::vector<Link> links;
   list.each([&](const Node& node) {
     Link link;
     link.waiter = thread_index(node.at("waiter"));
     link.blocker = thread_index(node.at("blocker"));
     link.lock = lock_index(node.at("lock"));
-    link.reason = node.at("reason").word(kReasonWords);
+    link.reason = word(node.at("reason"), kReasonWords);
     links.push_back(link);
   });
   return links;
@@ -167,9 +201,9 @@ Thread Reader::thread(const Node& node) {
   return thread;
 }
 
-system::Activity Reader::activity(const Node& thread) const {
+system::Activity Reader::activity(const Node& thread) {
   system::Activity activity;
-  activity.kind = thread.at("state").word(kStateWords);
+  activity.kind = word(thread.at("state"), kStateWords);
   const Node node = thread.at("activity");
   if (node.is_null()) return activity;
   const std::string letter = node.at("letter").text();
@@ -187,7 +221,7 @@ system::Activity Reader::activity(const Node& thread) const {
 
 Wait Reader::wait(const Node& node) {
   Wait wait;
-  wait.kind = node.at("kind").word(kWaitWords);
+  wait.kind = word(node.at("kind"), kWaitWords);
   wait.object = node.at("object").address();
   wait.lock = lock_index(node.at("lock"));
   wait.mutex = lock_index(node.at("mutex"));
@@ -203,11 +237,11 @@ Wait Reader::wait(const Node& node) {
 Hold Reader::hold(const Node& node, std::size_t frames) {
   Hold hold;
   hold.lock = lock_index(node.at("lock"));
-  hold.shared = node.at("mode").word(kModeWords);
+  hold.shared = word(node.at("mode"), kModeWords);
   hold.tried = node.at("tried").boolean();
   hold.timed = node.at("timed").boolean();
   hold.levels = node.at("levels").number<std::uint64_t>();
-  hold.phase = node.at("phase").word(kPhaseWords);
+  hold.phase = word(node.at("phase"), kPhaseWords);
   hold.since_ns = node.at("since_ns").number<std::uint64_t>();
   hold.site = site(node.at("site"));
   hold.frame = node.at("frame").index(frames);
@@ -228,7 +262,7 @@ symbolize::Stack Reader::stack(const Node& node) {
   node.at("frames").each([&](const Node& n) {
     if (n.at("place").is_null()) n.at("place").wrong("is no place");
     symbolize::Frame frame = site(n.at("place"));
-    frame.grade = n.at("grade").word(kGradeWords);
+    frame.grade = word(n.at("grade"), kGradeWords, symbolize::Grade::kGuessed);
     frame.signal = n.at("signal").boolean();
     stack.frames.push_back(std::move(frame));
   });
@@ -263,10 +297,10 @@ symbolize::Frame Reader::place(const Node& node, std::size_t modules) {
 Lock Reader::lock(const Node& node) {
   Lock lock;
   lock.address = node.at("address").address();
-  lock.kind = node.at("kind").word(kLockWords);
+  lock.kind = word(node.at("kind"), kLockWords);
   lock.variety = node.at("variety").text();
   lock.name = node.at("name").text();
-  lock.memory = node.at("memory").word(kMemoryWords);
+  lock.memory = word(node.at("memory"), kMemoryWords);
   lock.stack_of = thread_index(node.at("stack_of"));
   lock.module = node.at("module").index(modules_);
   lock.contended = node.at("contended").number<std::uint64_t>();
@@ -283,18 +317,22 @@ Signaller Reader::signaller(const Node& node) {
   signaller.thread = thread_index(node.at("thread"));
   signaller.tid = node.at("tid").number<std::uint32_t>();
   signaller.name = node.at("name").text();
-  signaller.how = node.at("how").word(kSignalWords);
+  signaller.how = word(node.at("how"), kSignalWords);
   signaller.site = site(node.at("site"));
   signaller.count = node.at("count").number<std::uint64_t>();
   signaller.last_ns = node.at("last_ns").number<std::uint64_t>();
   return signaller;
 }
 
-CallTally Reader::call(const Node& node) {
+std::optional<CallTally> Reader::call(const Node& node) {
   CallTally call;
   call.lock = lock_index(node.at("lock"));
-  const std::size_t known = blocking_call_named(node.at("call").text());
-  if (known == kBlockingCalls) node.at("call").wrong("is no call that may block");
+  const std::string name = node.at("call").text();
+  const std::size_t known = blocking_call_named(name);
+  if (known == kBlockingCalls) {
+    foreign_word(name);
+    return std::nullopt;
+  }
   call.call = static_cast<BlockingCall>(known);
   call.site = site(node.at("site"));
   call.held_site = site(node.at("held_site"));
@@ -326,17 +364,35 @@ void Reader::small_print() {
   all_.at("notes").each([this](const Node& n) { report_.notes.push_back(n.text()); });
 }
 
+void Reader::note_foreign_words() {
+  if (foreign_words_.empty()) return;
+  std::string note =
+      "The report has words that this version of impasse does not know; what they "
+      "stand for is not shown as it was meant:";
+  std::size_t named = 0;
+  for (const std::string& word : foreign_words_) {
+    if (++named > kMostForeignWords) {
+      note += " ...";
+      break;
+    }
+    note += " \"" + word + "\"";
+  }
+  report_.notes.push_back(note + ".");
+}
+
 }  // namespace
 
 Report read_report(std::string_view json, std::string& problem) {
   problem.clear();
-  const Json parsed = Json::parse(json.begin(), json.end(), nullptr, false);
-  if (parsed.is_discarded()) {
+  try {
+    const Json parsed = Json::parse(json.begin(), json.end());
+    return Reader(Node(parsed, "")).read();
+  } catch (const Json::out_of_range&) {
+    problem = "it has a number that is too big";
+    return {};
+  } catch (const Json::exception&) {
     problem = "it is no JSON, or not all of it is there";
     return {};
-  }
-  try {
-    return Reader(Node(parsed, "")).read();
   } catch (const Problem& found) {
     problem = found.sentence;
     return {};

@@ -2,6 +2,7 @@
 
 #include "report/ages.h"
 #include "report/call_words.h"
+#include "report/cycle_words.h"
 #include "report/order_picture.h"
 #include "report/order_text.h"
 #include "report/phrases.h"
@@ -117,7 +118,8 @@ std::string report_text(const Report& report, const TextStyle& style) {
     first = false;
   }
   add_lines(out, "WHAT ORDER", order_picture(say, style.width - kIndent));
-  add_lines(out, "WHO WAITS FOR WHOM", picture(say, style.width - kIndent));
+  add_lines(out, is_refused(report) ? "WHO ASKED FOR WHAT" : "WHO WAITS FOR WHOM",
+            picture(say, style.width - kIndent));
   add_lines(out, "TIMELINE", timeline(say, style.width));
   if (const std::vector<std::string> calls = call_lines(say); !calls.empty()) {
     out += "\n" + bold("CALLS UNDER THE LOCK") + "\n";

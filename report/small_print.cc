@@ -181,12 +181,36 @@ std::string options(const Report& report) {
   return text + "\n";
 }
 
+// The texts are plural: "stacks of lock orders that found no room".
+std::string singular(std::string text) {
+  std::size_t end = text.size();
+  for (const std::string_view after : {" that ", " of ", " under "}) {
+    end = std::min(end, text.find(after));
+  }
+  std::string head;
+  for (std::size_t i = 0; i < end; ++i) {
+    const bool ends_word = i + 1 == end || text[i + 1] == ' ' || text[i + 1] == ',';
+    if (text[i] != 's' || !ends_word) head += text[i];
+  }
+  const auto replace = [](std::string& in, std::string_view what, std::string_view with) {
+    if (const auto at = in.find(what); at != std::string::npos) in.replace(at, what.size(), with);
+  };
+  replace(head, " and ", " or ");
+  text.erase(0, end);
+  if (text.starts_with(" that were ")) replace(text, " were ", " was ");
+  return head + text;
+}
+
+std::string dropped_words(const std::string& text, std::uint64_t count) {
+  if (text.starts_with("the ")) return text;  // what happens once
+  return with_commas(count) + " " + (count == 1 ? singular(text) : text);
+}
+
 std::string dropped(const Report& report) {
   if (report.dropped.empty()) return heading("NOTHING DROPPED");
   std::string text = heading("DROPPED");
   for (std::size_t i = 0; i < report.dropped.size() && i < kRowsShown; ++i) {
-    text += "  " + with_commas(report.dropped[i].second) + " " + text_of(report.dropped[i].first) +
-            "\n";
+    text += "  " + dropped_words(text_of(report.dropped[i].first), report.dropped[i].second) + "\n";
   }
   return text;
 }

@@ -144,7 +144,7 @@ std::string stats_text(const StatsReport& stats) {
   text += ", by ";
   text += order_words(stats.order);
   text += "\n";
-  if (stats.by_site.empty()) return text + "\nno lock was taken\n";
+  if (stats.by_site.empty() && stats.sites_left_out == 0) return text + "\nno lock was taken\n";
   text += "\nby call site\n" + table(stats, stats.by_site, stats.sites_left_out, site_title);
   text += "\nby lock\n" + table(stats, stats.by_lock, stats.locks_left_out, lock_title);
   if (stats.dropped != 0) {

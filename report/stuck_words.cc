@@ -306,10 +306,14 @@ std::string Writer::way_out() const {
     return "Usual way out: before threads are joined, tell them to end, and wake all that wait "
            "(broadcast).";
   }
-  if (!conditions && any(WaitKind::kSemaphore)) {
+  if (!conditions && !any(WaitKind::kBarrier) && any(WaitKind::kSemaphore)) {
     return "Usual ways out: post what the next one needs before waiting for one's own; a time "
            "limit "
            "on one of the waits; post on every way out.";
+  }
+  if (!conditions && any(WaitKind::kBarrier)) {
+    return "Usual ways out: as many threads as the barrier was made for must come to it, each "
+           "round; one that fails on its way must still come, or have the others told.";
   }
   return "Usual ways out: a time limit on one of the waits, so that one side gives up; no put that "
          "waits by those who also take; wake everybody (broadcast) when a side closes or fails.";

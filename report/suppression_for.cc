@@ -51,9 +51,12 @@ class Functions {
   void wait_of(std::uint32_t index) {
     if (index >= report_.threads.size()) return;
     const Thread& thread = report_.threads[index];
-    if (!thread.wait) return;
+    const symbolize::Frame& call = report_.finding.call;
+    const bool broke_it = index == report_.finding.root && call.pc != 0;
+    if (!broke_it && !thread.wait) return;
+    const symbolize::Frame& site = broke_it ? call : thread.wait->site;
     const Frames& frames = report_.stack_of(thread).frames;
-    outwards(thread.wait->site, frames, frame_of(thread.wait->site, frames));
+    outwards(site, frames, frame_of(site, frames));
   }
 
   // Where it is waited for, and where its waiters used to be woken.

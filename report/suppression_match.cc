@@ -28,6 +28,7 @@ class Places {
       if (lock >= report.locks.size()) continue;
       for (const Signaller& one : report.locks[lock].signallers) note(one.site);
     }
+    note(report.finding.call);
     for (const Order& order : report.finding.orders) {
       note(order.from_site);
       note(order.to_site);

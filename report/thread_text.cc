@@ -36,6 +36,7 @@ class Writer {
   std::string head(const ThreadGroup& group) const;
   std::string state(const ThreadGroup& group) const;
   std::string detail(const ThreadGroup& group) const;
+  std::string of_when(const ThreadGroup& group) const;
   std::string wait(const ThreadGroup& group) const;
   std::string wait_object(const ThreadGroup& group) const;
   std::string holders(const ThreadGroup& group) const;
@@ -158,7 +159,7 @@ void Writer::section(const std::vector<ThreadGroup>& groups, std::size_t budget)
 }
 
 std::string Writer::group(const ThreadGroup& group) const {
-  std::string text = bold(head(group)) + "\n" + detail(group) +
+  std::string text = bold(head(group)) + "\n" + detail(group) + of_when(group) +
                      stack_text(say_, say_.report().stack_of(first(group))) + wait(group) +
                      holds(group);
   return text;
@@ -235,6 +236,15 @@ std::string Writer::detail(const ThreadGroup& group) const {
   });
   return (words.starts_with("fd ") ? "  on " : "  ") + cut(printable(words), 300) +
          (same ? "" : ", and the like") + "\n";
+}
+
+// Who broke a rule does something else by now.
+std::string Writer::of_when(const ThreadGroup& group) const {
+  const Finding& finding = report_.finding;
+  const bool broke_it =
+      finding.call.pc != 0 &&
+      std::find(group.threads.begin(), group.threads.end(), finding.root) != group.threads.end();
+  return broke_it ? "  this is the stack of its call, which has returned\n" : "";
 }
 
 // ---- what it waits for

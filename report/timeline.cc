@@ -1,9 +1,11 @@
 #include "report/timeline.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_set>
 
 #include "report/ages.h"
+#include "report/cycle_words.h"
 #include "report/ink.h"
 #include "report/order_phrases.h"
 #include "report/signal_words.h"
@@ -25,6 +27,7 @@ struct Event {
   std::string who;
   std::string what;
   std::string where;
+  std::uint64_t stamp = 0;  // of two in the same tenth of a second
 };
 
 class Timeline {
@@ -36,6 +39,10 @@ class Timeline {
  private:
   void gather();
   void thread(std::uint32_t index);
+  std::uint64_t taken(std::uint32_t index, const Hold& hold) const;
+  void broken_rule();
+  // Of what is known to a tenth of a second: that tenth's beginning, as it is shown.
+  std::uint64_t tenth(std::uint64_t ns) const;
   void hold(std::uint32_t index, const Hold& hold);
   void wait(std::uint32_t index, const Wait& wait);
   void signals();
@@ -70,6 +77,10 @@ void Timeline::gather() {
     }
   }
   if (finding.root_lock != kNobody) locks_.insert(finding.root_lock);
+  if (finding.kind != FindingKind::kMisuse) return;
+  for (std::uint32_t i = 0; i < report_.threads.size(); ++i) {
+    if (say_.hold_of(i, finding.root_lock) != nullptr) add(i);
+  }
 }
 
 void Timeline::thread(std::uint32_t index) {
@@ -84,10 +95,32 @@ void Timeline::thread(std::uint32_t index) {
                      ""});
 }
 
+std::uint64_t Timeline::tenth(std::uint64_t ns) const {
+  const std::uint64_t beyond = report_.moment.wall_of(ns) % kStampStepNs;
+  return ns > beyond ? ns - beyond : ns;
+}
+
+// The stamp is coarse, what the thread did next may be known exactly: the hold was before it,
+// unless it lies so far behind that a handler must have taken the lock within the wait.
+std::uint64_t Timeline::taken(std::uint32_t index, const Hold& hold) const {
+  const Thread& thread = *say_.thread_at(index);
+  std::uint64_t ns = tenth(hold.since_ns);
+  const auto before = [&](std::uint64_t next, bool about) {
+    if (next == 0 || hold.since_ns > next + 2 * kStampStepNs) return;
+    ns = std::min(ns, tenth(next) == next || about ? tenth(next) : next);
+  };
+  if (thread.wait) before(thread.wait->since_ns, thread.wait->since_about);
+  before(thread.ended_ns, false);
+  if (index == report_.finding.root && report_.finding.call.pc != 0) {
+    before(report_.finding.found_ns, false);
+  }
+  return ns;
+}
+
 void Timeline::hold(std::uint32_t index, const Hold& hold) {
   if (hold.since_ns == 0 || !locks_.contains(hold.lock) || hold.phase != hold_phase::kHeld) return;
   const std::string mode = say_.mode(hold, hold.lock);
-  events_.push_back({hold.since_ns, true, 0, weighs(index), say_.who(index),
+  events_.push_back({taken(index, hold), true, 0, weighs(index), say_.who(index),
                      "took " + say_.lock(hold.lock) + (mode.empty() ? "" : ", " + mode),
                      say_.hold_place(*say_.thread_at(index), hold)});
 }
@@ -106,8 +139,9 @@ void Timeline::wait(std::uint32_t index, const Wait& wait) {
     if (wait.kind == WaitKind::kRead) what += ", shared";
     if (wait.kind == WaitKind::kWrite) what += ", exclusive";
   }
-  events_.push_back({wait.since_ns, wait.since_about, 1, weighs(index), say_.who(index),
-                     std::move(what), say_.wait_place(*say_.thread_at(index))});
+  const std::uint64_t since = wait.since_about ? tenth(wait.since_ns) : wait.since_ns;
+  events_.push_back({since, wait.since_about, 1, weighs(index), say_.who(index), std::move(what),
+                     say_.wait_place(*say_.thread_at(index))});
 }
 
 // The last of each thread that woke who waits for what the finding is about.
@@ -116,15 +150,48 @@ void Timeline::signals() {
     if (!locks_.contains(i)) continue;
     const Lock& lock = report_.locks[i];
     std::unordered_set<std::uint32_t> told;
+    std::unordered_set<std::uint32_t> untold;
+    std::uint64_t oldest = 0;
     for (const Signaller& one : lock.signallers) {
-      if (told.size() == kSignallersTold) break;
-      if (one.last_ns == 0 || !told.insert(one.tid).second) continue;
-      events_.push_back({one.last_ns, true, 0, false, signaller_name(say_, one),
+      if (one.last_ns == 0 || told.contains(one.tid)) continue;
+      if (told.size() == kSignallersTold) {
+        untold.insert(one.tid);
+        continue;
+      }
+      told.insert(one.tid);
+      oldest = tenth(one.last_ns);
+      events_.push_back({oldest, true, 0, false, signaller_name(say_, one),
                          std::string(signal_verb(one.how)) + " " + say_.lock(i) +
                              (one.count > 1 ? " for the last time" : ""),
-                         say_.call_place(one.site)});
+                         say_.call_place(one.site), one.last_ns});
     }
+    if (untold.empty()) continue;
+    events_.push_back({oldest, true, -1, false, "",
+                       "until then " + counted(untold.size(), "more thread", "more threads") + " " +
+                           std::string(signal_verb(lock.kind)) + " " + say_.lock(i),
+                       ""});
   }
+}
+
+// What the finding's thread did, in its one call.
+void Timeline::broken_rule() {
+  const Finding& finding = report_.finding;
+  const Thread* const root = say_.thread_at(finding.root);
+  if (finding.call.pc == 0 || finding.found_ns == 0 || root == nullptr) return;
+  const std::string lock = say_.lock(finding.root_lock);
+  std::string what;
+  if (is_refused(report_)) {
+    what = std::string(refused_wish(say_)) + " " + lock + " again, and was refused";
+  } else if (finding.misuse == MisuseKind::kDestroyWhileHeld) {
+    what = "destroyed " + lock;
+  } else if (finding.misuse == MisuseKind::kUnlockByOther ||
+             finding.misuse == MisuseKind::kUnlockOfFree) {
+    what = "unlocked " + lock;
+  } else {
+    return;
+  }
+  events_.push_back({finding.found_ns, false, 1, true, say_.who(finding.root), std::move(what),
+                     say_.call_place(*root, finding.call)});
 }
 
 void Timeline::orders() {
@@ -152,7 +219,7 @@ void Timeline::threshold() {
   const Finding& finding = report_.finding;
   if (finding.kind == FindingKind::kDeadlock || finding.kind == FindingKind::kSelfDeadlock ||
       finding.kind == FindingKind::kOrphanedLock || is_stuck_group(finding.kind)) {
-    if (finding.found_ns != 0) {
+    if (finding.found_ns != 0 && !is_refused(report_)) {
       events_.push_back({finding.found_ns, false, 3, true, "", "impasse confirmed it", ""});
     }
     return;
@@ -165,6 +232,7 @@ void Timeline::threshold() {
   for (const Link& link : finding.crowd) {
     const Thread* const thread = say_.thread_at(link.waiter);
     if (thread == nullptr || !thread->wait || thread->wait->since_ns == 0) continue;
+    if (link.waiter == finding.root) continue;
     if (first == 0 || thread->wait->since_ns < first) first = thread->wait->since_ns;
   }
   const std::uint64_t passed = first + finding.threshold_ns;
@@ -210,7 +278,8 @@ std::vector<std::string> Timeline::lines(std::size_t width) const {
   for (std::size_t i = 0; i < events_.size(); ++i) {
     if (!shown[i] || events_[i].who.empty()) continue;
     who_width = std::max(who_width, columns(events_[i].who));
-    what_width = std::max(what_width, std::min(columns(events_[i].what), width / 2));
+    if (events_[i].where.empty()) continue;
+    what_width = std::max(what_width, std::min(columns(events_[i].what), width));
   }
   std::vector<std::string> lines;
   std::size_t left_out = 0;
@@ -234,11 +303,12 @@ std::vector<std::string> Timeline::all(std::size_t width) {
   gather();
   for (const std::uint32_t index : threads_) thread(index);
   signals();
+  broken_rule();
   orders();
   threshold();
   if (events_.empty()) return {};
   std::stable_sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) {
-    return a.ns != b.ns ? a.ns < b.ns : a.rank < b.rank;
+    return std::tie(a.ns, a.rank, a.stamp) < std::tie(b.ns, b.rank, b.stamp);
   });
   const auto day = [this](const Event& event) {
     return wall_time(report_.moment.wall_of(event.ns)).substr(0, 10);

@@ -1,6 +1,7 @@
 #include "report/verdict.h"
 
 #include <algorithm>
+#include <set>
 
 #include "report/ages.h"
 #include "report/cycle_words.h"
@@ -109,6 +110,23 @@ std::string holder_sentence(const Phrases& say, bool now) {
   return text + ".";
 }
 
+// Whose wait is no longer than a turn of the others gets the lock.
+std::string who_starves(const Phrases& say) {
+  const Finding& finding = say.report().finding;
+  const Crowd crowd = crowd_of(say);
+  const std::uint64_t long_ns = std::min(finding.threshold_ns, crowd.longest_ns);
+  std::set<std::uint32_t> starving;
+  for (const Link& link : finding.crowd) {
+    const Thread* const waiter = say.thread_at(link.waiter);
+    if (waiter == nullptr || !waiter->wait || link.waiter == finding.root) continue;
+    const auto age = say.age(waiter->wait->since_ns);
+    if (!age || *age >= long_ns) starving.insert(link.waiter);
+  }
+  if (starving.size() == 1) return say.thread(*starving.begin()) + " starves";
+  if (starving.empty() || starving.size() >= crowd.threads) return "these threads starve";
+  return with_commas(starving.size()) + " of these threads starve";
+}
+
 void hands(const Phrases& say, Lines& lines) {
   const auto& changed = say.report().finding.changed_hands;
   if (!changed) return;
@@ -116,8 +134,8 @@ void hands(const Phrases& say, Lines& lines) {
   if (*changed == 0) {
     add(lines, "The lock has not changed hands in all that time.");
   } else if (starves(say)) {
-    add(lines, "The lock changed hands at least " + times +
-                   " meanwhile: nobody is stuck, these threads starve.");
+    add(lines, "The lock changed hands at least " + times + " meanwhile: nobody is stuck, " +
+                   who_starves(say) + ".");
   } else {
     add(lines, "The lock changed hands at least " + times +
                    " while the first of them waited, but not since it was taken now.");
@@ -156,7 +174,9 @@ void long_wait(const Phrases& say, Lines& lines) {
 
 // ---- misuse
 
-std::string where_now(const Phrases& say, const Thread& thread) {
+std::string where_it_did(const Phrases& say, const Thread& thread) {
+  const symbolize::Frame& call = say.report().finding.call;
+  if (call.pc != 0) return ", at " + say.call_place(thread, call);
   return say.report().stack_of(thread).frames.empty() ? "" : ", at " + say.stack_place(thread);
 }
 
@@ -181,7 +201,7 @@ void misuse(const Phrases& say, Lines& lines) {
   const Thread* const root = say.thread_at(finding.root);
   const std::string who = capital(say.thread(finding.root));
   const std::string lock = say.lock_in_full(lock_index);
-  const std::string where = root == nullptr ? "" : where_now(say, *root);
+  const std::string where = root == nullptr ? "" : where_it_did(say, *root);
   const Hold* const own = say.hold_of(finding.root, lock_index);
   const std::string taken =
       own == nullptr || root == nullptr ? "" : "taken at " + say.hold_place(*root, *own);
@@ -195,9 +215,8 @@ void misuse(const Phrases& say, Lines& lines) {
       add(lines, who + " unlocked " + lock + ", which nobody held" + where + ".");
       break;
     case MisuseKind::kDestroyWhileHeld:
-      add(lines, who + " destroyed " + lock + " while " +
-                     (own != nullptr ? "it held it itself, " + taken : "it was held") + where +
-                     ".");
+      add(lines, who + " destroyed " + lock + where + (where.empty() ? " while " : ", while ") +
+                     (own != nullptr ? "it held it itself, " + taken : "it was held") + ".");
       if (own == nullptr && other != kNobody) {
         add(lines, held_by(say, other, lock_index));
       }
@@ -206,13 +225,7 @@ void misuse(const Phrases& say, Lines& lines) {
       add(lines, who + " ended while it held " + lock + (taken.empty() ? "" : ", " + taken) +
                      ". Whoever asks for it next will wait for ever.");
       break;
-    case MisuseKind::kRefusedRelock:
-      add(lines, who + " asked for " + lock + ", which it holds already" +
-                     (taken.empty() ? "" : " (" + taken + ")") + where + ".");
-      add(lines,
-          "libc refused (EDEADLK): the call failed and did not block. A program that does "
-          "not look at the result goes on as if it had the lock twice.");
-      break;
+    case MisuseKind::kRefusedRelock:  // a circle of one
     case MisuseKind::kNone:
       add(lines, who + " broke a rule of " + lock + where + ".");
       break;
@@ -242,14 +255,19 @@ std::string_view title(const Report& report) {
     case FindingKind::kDump:
       break;
   }
-  return "ALL THREADS";
+  return report.finding.foreign_kind.empty() ? "ALL THREADS" : "SOMETHING ELSE";
 }
 
 Crowd crowd_of(const Phrases& say) {
   Crowd crowd;
-  for (const Link& link : say.report().finding.crowd) {
+  const Finding& finding = say.report().finding;
+  // Where a signal handler closed the way round, the root of a long wait waits for its waiters.
+  const auto is_behind_itself = [&finding](std::uint32_t waiter) {
+    return finding.kind == FindingKind::kLongWait && waiter == finding.root;
+  };
+  for (const Link& link : finding.crowd) {
     const Thread* const thread = say.thread_at(link.waiter);
-    if (thread == nullptr) continue;
+    if (thread == nullptr || is_behind_itself(link.waiter)) continue;
     ++crowd.threads;
     if (thread->wait) {
       crowd.longest_ns = std::max(crowd.longest_ns, say.age(thread->wait->since_ns).value_or(0));
@@ -282,6 +300,11 @@ std::vector<std::string> verdict(const Phrases& say) {
       lines = stuck_words(say);
       break;
     case FindingKind::kDump:
+      if (!say.report().finding.foreign_kind.empty()) {
+        add(lines, "It is of the kind \"" + cut(printable(say.report().finding.foreign_kind), 60) +
+                       "\", which this version of impasse does not know. The facts are these.");
+        break;
+      }
       lines = dump_words(say);
       break;
   }
@@ -303,8 +326,7 @@ std::string verdict_line(const Phrases& say) {
   switch (finding.kind) {
     case FindingKind::kDeadlock:
     case FindingKind::kSelfDeadlock:
-      middle = cycle_line(say, kLongestLine - text.size() - end.size()) +
-               (finding.misuse == MisuseKind::kRefusedRelock ? "; libc refused" : "") + end;
+      middle = cycle_line(say, kLongestLine - text.size() - end.size()) + end;
       break;
     case FindingKind::kLongWait: {
       const Crowd crowd = crowd_of(say);

@@ -78,6 +78,7 @@ class Tree {
   // Each waiter stands behind one blocker: what is drawn is a forest.
   std::unordered_set<std::uint32_t> waiters_;
   std::unordered_map<std::uint32_t, std::vector<const Link*>> behind_;  // by blocker
+  std::unordered_set<std::uint32_t> drawn_;  // with those behind them: a way round comes back
   Lines lines_;
 };
 
@@ -195,6 +196,7 @@ std::string Tree::edge_words(const Edge& edge) const {
 void Tree::below(const Threads& blockers, const std::string& indent, std::size_t layer) {
   std::vector<Edge> all = edges(blockers);
   if (all.empty()) return;
+  drawn_.insert(blockers.begin(), blockers.end());
   if (layer > kLayers) {
     lines_.push_back(indent + "└─ … " +
                      counted(count_below(blockers), "more thread", "more threads") +
@@ -279,9 +281,17 @@ void Tree::draw(const std::vector<Group>& groups, const std::string& indent, std
   for (std::size_t i = 0; i < shown; ++i) {
     const bool last = i + 1 == groups.size();
     const std::size_t used = columns(indent) + 3;
+    Threads fresh;
+    bool again = false;
+    for (const std::uint32_t one : groups[i].threads) {
+      const bool drawn = drawn_.contains(one);
+      again = again || drawn;
+      if (!drawn) fresh.push_back(one);
+    }
     lines_.push_back(indent + (last ? "└─ " : "├─ ") +
-                     group_line(groups[i], widths, width_ > used ? width_ - used : 0));
-    below(groups[i].threads, indent + (last ? "    " : "│   "), layer + 1);
+                     group_line(groups[i], widths, width_ > used ? width_ - used : 0) +
+                     (again ? "  (see above)" : ""));
+    below(fresh, indent + (last ? "    " : "│   "), layer + 1);
   }
   if (shown == groups.size()) return;
   std::size_t left = 0;
@@ -336,10 +346,12 @@ std::string Tree::ages(const Threads& threads) const {
 std::size_t Tree::count_below(const Threads& threads) const {
   std::size_t n = 0;
   Threads next = threads;
-  for (std::size_t i = 0; i < next.size() && n <= say_.report().finding.crowd.size(); ++i) {
+  std::unordered_set<std::uint32_t> seen(threads.begin(), threads.end());
+  for (std::size_t i = 0; i < next.size(); ++i) {
     const auto links = behind_.find(next[i]);
     if (links == behind_.end()) continue;
     for (const Link* link : links->second) {
+      if (drawn_.contains(link->waiter) || !seen.insert(link->waiter).second) continue;
       ++n;
       next.push_back(link->waiter);
     }

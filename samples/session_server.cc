@@ -7,12 +7,14 @@
 //   --abba        a handler of session A opens session B while one of B opens A
 //   --inversion   a handler takes the registry's lock under its own: an inverted order among three
 //                 locks; with --hang it does hang, else the three orders come one after the other
-//                 and it ends with 0
+//                 and it ends with 0; impasse tells of those with --order=all only, since none of
+//                 the threads was there at the same time as another
 //   --slow        a handler waits for a peer that is silent, while everybody waits for it
 // and
 //   --repaired    no handler runs under a lock of the server; all of the above is done; ends with 0
 #include <barrier>
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <functional>
 #include <map>
@@ -246,8 +248,10 @@ int run_repaired() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  samples::Arguments arguments(argc, argv,
-                               "--relock | --abba | --inversion [--hang] | --slow | --repaired");
+  samples::Arguments arguments(
+      argc, argv,
+      "--relock | --abba | --inversion (found with --order=all only) | --inversion --hang | "
+      "--slow | --repaired");
   const bool relock = arguments.flag("--relock");
   const bool abba = arguments.flag("--abba");
   const bool inversion = arguments.flag("--inversion");
@@ -260,5 +264,6 @@ int main(int argc, char** argv) {
   if (inversion) return hang ? die_of_inversion(arguments) : invert_in_turn();
   if (slow) return die_of_slow_handler(arguments);
   if (repaired) return run_repaired();
+  if (hang) std::fprintf(stderr, "--hang goes with --inversion\n");
   arguments.complain();
 }

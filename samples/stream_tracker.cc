@@ -7,7 +7,8 @@
 // the same way, and never returns.
 //
 // Prints "stuck: TID …", the workers, and stays so.
-//   --close      the main thread calls close(): then nobody in the process is awake
+//   --close      the main thread calls close(): then nobody in the process is awake, and it takes a
+//                signal of a timer to end it after --for SECONDS
 //   --repaired   a worker keeps for later what failed, and waits for no room: ends with 0
 //   --idle MS    no stream fails; the queue is empty, the workers wait, the intake waits for the
 //                network: ends with 0 after that time
@@ -16,6 +17,8 @@
 
 #include <array>
 #include <condition_variable>
+#include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -182,7 +185,15 @@ void go_well(const StreamTracker& tracker) {
   };
   if (!samples::wait_until(stuck)) samples::not_as_claimed("it does not get stuck");
   workers.announce();
-  if (closing) tracker.close();
+  if (closing) {
+    // Nobody is awake to count the seconds of --for; without them no handler is there either, who
+    // could do something for those that sleep.
+    if (arguments.seconds() != 0) {
+      std::signal(SIGALRM, [](int) { std::_Exit(0); });
+      alarm(static_cast<unsigned>(arguments.seconds()));
+    }
+    tracker.close();
+  }
   samples::sleep_until_the_end(arguments);
 }
 

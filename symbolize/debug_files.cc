@@ -111,6 +111,11 @@ std::vector<Source> functions_at(Dwarf_Die& unit, Dwarf_Addr pc, Source place) {
   return sources;
 }
 
+// libdwfl answers with the unit and the line that are next before an address, however far away.
+bool covers(Dwarf_Die* unit, Dwarf_Addr pc) {
+  return unit != nullptr && dwarf_haspc(unit, pc) > 0;
+}
+
 Source place_at(Dwfl_Module* module, Dwarf_Addr address) {
   Source place;
   int line = 0;
@@ -204,11 +209,14 @@ void DebugFiles::name(Frame& frame) {
   Dwfl_Module* const module = files_->module(address);
   if (module == nullptr) return;
   const std::optional<Symbol> symbol = symbol_at(module, address);
-  Source place = place_at(module, address);
   std::vector<Source> sources;
+  Source place;
   Dwarf_Addr bias = 0;
   Dwarf_Die* const unit = dwfl_module_addrdie(module, address, &bias);
-  if (unit != nullptr) sources = functions_at(*unit, address - bias, place);
+  if (covers(unit, address - bias)) {
+    place = place_at(module, address);
+    sources = functions_at(*unit, address - bias, place);
+  }
   if (sources.empty() && (symbol.has_value() || !place.file.empty())) {
     sources.push_back(std::move(place));
   }

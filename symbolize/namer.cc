@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostLevels = 64;  // functions inlined into one another
 constexpr std::size_t kMostCached = 100'000;
+constexpr int kMostParts = 8;  // of one function by hand
 
 struct Symbol {
   std::string name;  // mangled; empty: none covers the address
@@ -30,6 +31,10 @@ struct Named {
   std::vector<Source> sources;
   std::uint64_t start = 0;  // of the function that was not inlined; 0: not known
 };
+
+bool is_by_hand(const Source& source) {
+  return source.file.ends_with(".S") || source.file.ends_with(".s");
+}
 
 // With clang's DWARF 5 libbacktrace puts the directory of the compilation before paths that have
 // one already: "/build//source/a.cc".
@@ -57,6 +62,7 @@ class Namer::Lookup {
   std::vector<Source> levels(std::uint64_t address);
   bool plausible(const Symbol& symbol, std::uint64_t address);
   std::uint64_t start_by_unwind_table(std::uint64_t address);
+  std::uint64_t start_by_debug_information(std::uint64_t address, const Source& function);
   static void note_error(void* lookup, const char* message, int number);
 
   AddressSpace space_;
@@ -136,7 +142,8 @@ Named Namer::Lookup::look_up(std::uint64_t address) {
     named.sources.assign(1, plain);
   }
   if (!named.sources.empty()) {
-    named.start = by_symbol ? found.start : start_by_unwind_table(address);
+    named.start =
+        by_symbol ? found.start : start_by_debug_information(address, named.sources.back());
   }
   return named;
 }
@@ -210,6 +217,22 @@ std::uint64_t Namer::Lookup::start_by_unwind_table(std::uint64_t address) {
     } else {
       high = middle;
     }
+  }
+  return start;
+}
+
+// A compiler makes one entry for unwinding of a function. By hand there may be several, with gaps
+// between them (clone3): while the same function stands before an entry, it goes on there.
+std::uint64_t Namer::Lookup::start_by_debug_information(std::uint64_t address,
+                                                        const Source& function) {
+  std::uint64_t start = start_by_unwind_table(address);
+  if (!is_by_hand(function)) return start;
+  for (int part = 1; part < kMostParts && start != 0; ++part) {
+    const std::vector<Source> before = levels(start - 1);
+    const bool goes_on = !before.empty() && before.back().function == function.function &&
+                         before.back().file == function.file;
+    if (!goes_on) break;
+    start = start_by_unwind_table(start - 1);
   }
   return start;
 }

@@ -31,9 +31,15 @@ void replace_all(std::string& text, const Replacement& replacement) {
   }
 }
 
+// No name in a source holds an '@'.
+std::size_t version_at(std::string_view name) {
+  return name.find('@', 1);
+}
+
 }  // namespace
 
 std::string shortened(std::string name) {
+  if (const std::size_t at = version_at(name); at != std::string_view::npos) name.resize(at);
   for (const Replacement& replacement : kReplacements) replace_all(name, replacement);
   return name;
 }
@@ -41,9 +47,10 @@ std::string shortened(std::string name) {
 std::string readable_name(const char* mangled) {
   // Others would be read as types: "i" as "int".
   if (!std::string_view(mangled).starts_with("_Z")) return shortened(mangled);
+  const std::string name(std::string_view(mangled).substr(0, version_at(mangled)));
   int status = 0;
-  char* const demangled = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
-  std::string text = demangled != nullptr ? demangled : mangled;
+  char* const demangled = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
+  std::string text = demangled != nullptr ? demangled : name;
   std::free(demangled);
   return shortened(std::move(text));
 }

@@ -84,6 +84,15 @@ CallLook look_at_call(const ProcFiles& process, std::uint32_t tid) {
   return error != 0 ? from_error(error) : parse_call({text.data(), size});
 }
 
+char task_state(const ProcFiles& process, std::uint32_t tid) {
+  TaskLook look;
+  std::array<char, kStatusBytes> text;
+  std::size_t size = 0;
+  if (process.read(tid, "stat", text.data(), text.size(), size) == 0)
+    parse_stat({text.data(), size}, look);
+  return look.state;
+}
+
 TaskLook look_at_task(const ProcFiles& process, std::uint32_t tid) {
   TaskLook look;
   std::array<char, kStatusBytes> text;

@@ -55,6 +55,8 @@ struct TaskLook {
 bool has_not_moved(const TaskLook& before, const TaskLook& after);
 
 CallLook look_at_call(const ProcFiles& process, std::uint32_t tid);
+// The letter of its state; '\\0': not known.
+char task_state(const ProcFiles& process, std::uint32_t tid);
 TaskLook look_at_task(const ProcFiles& process, std::uint32_t tid);
 
 // Texts of the kernel. False, or kUnknown: it made no sense.

@@ -163,7 +163,7 @@ Delivery::Files Delivery::put(std::uint32_t number, std::string_view text, std::
     if (written) return files;
     if (i < complained_) continue;
     complained_ = i + 1;
-    if (!complaint.empty()) complaint += '\n';
+    if (!complaint.empty()) complaint += "\nimpasse: ";  // a line of its own
     complaint += "reports cannot be written to " + places_[i] + " (" + strerrordesc_np(error) +
                  "); next: " + (i + 1 < places_.size() ? places_[i + 1] : "standard error");
   }

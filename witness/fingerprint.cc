@@ -38,9 +38,15 @@ class Sum {
     value_ += mix(role, place_of(site, stack, frame));
   }
 
-  // What a thread waits for is asked for by the innermost frame of its stack.
+  // What a thread waits for is asked for by the innermost frame of its stack; so was what broke a
+  // rule.
   void add_wait(std::uint64_t role, std::uint32_t thread) {
     const report::Thread& waiter = report_.threads[thread];
+    const symbolize::Frame& call = report_.finding.call;
+    if (thread == report_.finding.root && call.pc != 0) {
+      add(role, call, report_.stack_of(waiter), 0);
+      return;
+    }
     if (waiter.wait) add(role, waiter.wait->site, report_.stack_of(waiter), 0);
   }
 

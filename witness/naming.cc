@@ -4,6 +4,7 @@
 #include "report/report_text.h"
 #include "symbolize/arena.h"
 #include "symbolize/crash_guard.h"
+#include "witness/call_names.h"
 #include "witness/name_report.h"
 
 namespace impasse::witness {
@@ -11,6 +12,7 @@ namespace impasse::witness {
 void NamingTask::look_up() {
   report::Report named = report_;
   name_report(named);
+  keep_call_names(named);
   if (rules_ != nullptr) {
     judgement_ = report::judge(*rules_, named);
     named_ = std::move(named);

@@ -32,6 +32,10 @@ ReportBuilder::ReportBuilder(const Snapshot& snapshot, LockProbe probe,
   report_.process.program = snapshot.program;
   report_.process.version = snapshot.library_version;
   report_.process.started_ns = snapshot.started_ns;
+  for (const ThreadFact& thread : snapshot.threads) {
+    for (const HoldFact& hold : thread.holds) in_use_.insert(hold.lock);
+    if (thread.wait) in_use_.insert({thread.wait->object, thread.wait->partner});
+  }
 }
 
 // Stamps are of the watchdog's clock, which stands still while the process is stopped.
@@ -55,11 +59,8 @@ std::uint32_t ReportBuilder::lock(std::uint64_t address, LockKind kind) {
   report::Lock lock;
   lock.address = address;
   lock.kind = kind;
-  const LockState state = probe_(address, kind);
-  if (state.readable) {
-    lock.variety = variety(state);
-    lock.owner_word = state.owner;
-  }
+  if (modules_.find(address)) lock.memory = report::Memory::kGlobal;
+  ask_libc(lock);
   const auto fact = std::lower_bound(
       snapshot_.locks.begin(), snapshot_.locks.end(), address,
       [](const LockFact& known, std::uint64_t wanted) { return known.address < wanted; });
@@ -67,9 +68,25 @@ std::uint32_t ReportBuilder::lock(std::uint64_t address, LockKind kind) {
     lock.contended = fact->contended;
     lock.waited_ns = fact->waited_ns;
   }
-  if (modules_.find(address)) lock.memory = report::Memory::kGlobal;
   report_.locks.push_back(std::move(lock));
   return next;
+}
+
+// What was a lock once may be anything by now: only what is in use has a word to be asked for, and
+// what is global has its memory to itself.
+void ReportBuilder::ask_libc(report::Lock& lock) const {
+  if (lock.memory != report::Memory::kGlobal && !in_use_.contains(lock.address)) return;
+  const LockState state = probe_(lock.address, lock.kind);
+  if (!state.readable) return;
+  lock.variety = variety(state);
+  if (state.between_processes || is_thread(state.owner)) lock.owner_word = state.owner;
+}
+
+// Or was one: a lock can be left behind.
+bool ReportBuilder::is_thread(std::uint32_t tid) const {
+  const auto is_it = [tid](const auto& fact) { return fact.tid == tid; };
+  return tid != 0 && (std::ranges::any_of(snapshot_.threads, is_it) ||
+                      std::ranges::any_of(snapshot_.departures, is_it));
 }
 
 report::Hold ReportBuilder::hold_from(const HoldFact& fact) {
@@ -265,28 +282,19 @@ void ReportBuilder::add_incident(const Incident& incident) {
   finding.found_ns = incident.when_ns;
   finding.root = thread_of(incident.tid);
   finding.root_lock = lock(incident.lock, kind);
-  report::Thread& culprit = report_.threads[finding.root];
-  culprit.involved = true;
+  report_.threads[finding.root].involved = true;
   if (finding.misuse == MisuseKind::kRefusedRelock) {
     finding.kind = FindingKind::kSelfDeadlock;
     finding.cycle.push_back({finding.root, finding.root, finding.root_lock, LinkReason::kHolder});
   } else {
     finding.kind = FindingKind::kMisuse;
   }
-  // Not a wait that goes on: what was asked for then, and where.
-  report::Wait asked;
-  asked.kind = kind != LockKind::kRwlock ? WaitKind::kMutex
-               : incident.shared != 0    ? WaitKind::kRead
-                                         : WaitKind::kWrite;
-  asked.object = incident.lock;
-  asked.lock = finding.root_lock;
-  asked.since_ns = incident.when_ns;
-  asked.site = site_frame(incident.site);
-  culprit.wait = asked;
+  // The call has returned: it is no wait, and nobody waits behind its holder because of it.
+  finding.call = site_frame(incident.site);
+  finding.call_shared = finding.misuse == MisuseKind::kRefusedRelock && incident.shared != 0;
   if (incident.other != 0 && incident.other != incident.tid) {
     const std::uint32_t holder = thread_of(incident.other);
     report_.threads[holder].involved = true;
-    finding.crowd.push_back({finding.root, holder, finding.root_lock, LinkReason::kHolder});
   }
   if (incident.held_site != 0) {
     const std::uint32_t holder = incident.other == 0 ? finding.root : thread_of(incident.other);

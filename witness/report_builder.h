@@ -5,6 +5,7 @@
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "detector/call_reader.h"
 #include "detector/findings.h"
@@ -35,7 +36,8 @@ class ReportBuilder {
   void add_circle(const OrderCircle& circle, std::uint64_t found_ns, const OrderWatch& watch);
   // Every order that was seen: a dump of another kind. No more than `most`, and a note.
   void add_all_orders(const OrderWatch& watch, std::size_t most);
-  // What was done under the locks of a long wait; those that took longest in all first.
+  // What was done under the locks of a long wait, or of a dump; those that took longest in all are
+  // handed over first.
   void add_calls(const std::vector<CallFact>& calls);
   void add_modules();
   void add_dropped();
@@ -46,12 +48,15 @@ class ReportBuilder {
 
  private:
   std::uint32_t lock(std::uint64_t address, LockKind kind);
+  void ask_libc(report::Lock& lock) const;
+  bool is_thread(std::uint32_t tid) const;
   report::Hold hold_from(const HoldFact& fact);
   report::Wait wait_from(const CurrentWait& wait);
   std::uint32_t thread_of(std::uint32_t tid);
   report::Order order_from(const OrderSight& sight, std::uint32_t held, const OrderWatch& watch);
   void add_past_hold(report::Thread& holder, const Incident& incident);
   report::Link link_from(const VerdictLink& link);
+  void add_calls_of_dump(const std::vector<CallFact>& calls);
   void add_signallers();
   void add_ended_signallers(report::Lock& lock, std::uint32_t maker) const;
   std::uint64_t moment_of(std::uint32_t tick) const;
@@ -62,6 +67,7 @@ class ReportBuilder {
   const symbolize::Modules& modules_;
   report::Report report_;
   std::unordered_map<std::uint64_t, std::uint32_t> locks_;    // by address
+  std::unordered_set<std::uint64_t> in_use_;                  // held or waited for now
   std::unordered_map<std::uint64_t, std::uint32_t> handles_;  // by pthread_t
   std::unordered_map<std::uint32_t, std::uint32_t> gone_;     // by departure
 };

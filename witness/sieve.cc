@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "report/words.h"
+
 namespace impasse::witness {
 namespace {
 
@@ -92,17 +94,32 @@ bool Sieve::counts(const report::Report& report) const {
          !is_known(report);
 }
 
-void Sieve::count_told(const report::Report& report) {
-  const auto kind = static_cast<std::size_t>(report.finding.kind);
-  if (report.finding.kind == FindingKind::kDump || kind >= tally_.told.size()) return;
-  ++tally_.told[kind];
-  if (report.finding.doubt != OrderDoubt::kNone) ++tally_.low[kind];
-  if (is_known(report)) ++tally_.known;
+Sieve::Standing& Sieve::standing(Place& place) {
+  if (place == kNew) {
+    place = standings_.size();
+    standings_.emplace_back();
+  }
+  Standing& mine = standings_[place];
+  // A rule that held for what it was has done something: nobody should call it unused.
+  use_.leave_open({{}, mine.judgement.matched});
+  mine.was_told = mine.was_told || mine.told;
+  return mine;
 }
 
-void Sieve::count_suppressed(const report::Judgement& judgement) {
-  ++tally_.suppressed;
-  use_.count(judgement);
+void Sieve::count_told(const report::Report& report, Place& place) {
+  if (report.finding.kind == FindingKind::kDump) return;
+  Standing& mine = standing(place);
+  mine.told = true;
+  mine.kind = report.finding.kind;
+  mine.low = report.finding.doubt != OrderDoubt::kNone;
+  mine.known = is_known(report);
+  mine.judgement = {};
+}
+
+void Sieve::count_suppressed(const report::Judgement& judgement, Place& place) {
+  Standing& mine = standing(place);
+  mine.told = false;
+  mine.judgement = judgement;
 }
 
 std::string Sieve::name_of_rule(const report::Judgement& judgement) const {
@@ -111,11 +128,32 @@ std::string Sieve::name_of_rule(const report::Judgement& judgement) const {
 }
 
 bool Sieve::has_last_words() const {
-  return !rules_.empty() || tally_.suppressed != 0 || tally_.all() != 0;
+  return !rules_.empty() || !standings_.empty();
 }
 
 std::string Sieve::last_words(const std::string& directory) const {
-  return report::last_words(tally_, rules_, use_, suppressions_path_, directory);
+  report::Tally tally;
+  report::RuleUse use = use_;
+  std::size_t late = 0;
+  for (const Standing& one : standings_) {
+    const auto kind = static_cast<std::size_t>(one.kind);
+    if (!one.told) {
+      ++tally.suppressed;
+      if (one.was_told) ++late;
+      use.count(one.judgement);
+    } else if (kind < tally.told.size()) {
+      ++tally.told[kind];
+      if (one.low) ++tally.low[kind];
+      if (one.known) ++tally.known;
+    }
+  }
+  std::string words = report::last_words(tally, rules_, use, suppressions_path_, directory);
+  if (late != 0) {
+    words += "impasse: of the suppressed " + std::to_string(late) + (late == 1 ? " was" : " were") +
+             " told before a rule held" +
+             (directory.empty() ? "" : "; reports in " + report::printable(directory)) + '\n';
+  }
+  return words;
 }
 
 }  // namespace impasse::witness

@@ -1,11 +1,13 @@
 // What keeps findings from being told or from counting: the rules of `suppressions`, the list of
-// `baseline`; and what came of them, for the process's last words.
+// `baseline`; and what came of them, for the process's last words. A finding that has grown may
+// come to something else: what it is at the end counts, once.
 //
 // Promises: files are read once, when it is made; one that cannot be read is a complaint and holds
 // nothing back. For the watchdog's thread; the rules themselves never change and may be read on any
 // thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,12 @@ class Sieve {
   // It is new and nothing speaks against it.
   bool counts(const report::Report& report) const;
 
-  void count_told(const report::Report& report);
-  void count_suppressed(const report::Judgement& judgement);
+  // What a finding came to. `place` is where that stands, and where it is replaced when the finding
+  // has grown.
+  using Place = std::size_t;
+  static constexpr Place kNew = ~Place{0};
+  void count_told(const report::Report& report, Place& place);
+  void count_suppressed(const report::Judgement& judgement, Place& place);
   void leave_open(const report::Judgement& judgement) { use_.leave_open(judgement); }
   // The rule that stands first among those that held, for the log.
   std::string name_of_rule(const report::Judgement& judgement) const;
@@ -40,14 +46,24 @@ class Sieve {
   std::string last_words(const std::string& directory) const;
 
  private:
+  struct Standing {
+    bool told = false;
+    bool was_told = false;  // ... before a rule held for it
+    FindingKind kind = FindingKind::kDump;
+    bool low = false;
+    bool known = false;
+    report::Judgement judgement;  // of one that is not told
+  };
+
   std::vector<report::SuppressionRule> read_rules();
+  Standing& standing(Place& place);
 
   std::string suppressions_path_;
   std::vector<std::string> complaints_;
   std::vector<report::SuppressionRule> rules_;
   report::RuleUse use_;
   report::Baseline baseline_;
-  report::Tally tally_;
+  std::vector<Standing> standings_;
 };
 
 }  // namespace impasse::witness

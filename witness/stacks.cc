@@ -1,5 +1,7 @@
 #include "witness/stacks.h"
 
+#include <algorithm>
+
 namespace impasse::witness {
 namespace {
 
@@ -74,6 +76,12 @@ std::optional<std::uint32_t> Stacks::frame_of_call(const symbolize::Stack& stack
     }
   }
   return std::nullopt;
+}
+
+bool Stacks::in_signal_handler(const symbolize::Stack& stack) {
+  return stack.trouble != kWentOn &&
+         std::any_of(stack.frames.begin(), stack.frames.end(),
+                     [](const symbolize::Frame& frame) { return frame.signal; });
 }
 
 void Stacks::find_hold_frames(const ThreadFact& fact, const symbolize::Stack& stack,

@@ -32,6 +32,8 @@ class Stacks {
   // The frame that made this call with the stack pointer at this place, if it is still there.
   static std::optional<std::uint32_t> frame_of_call(const symbolize::Stack& stack,
                                                     std::uint64_t site, std::uint32_t stack_low);
+  // The stack shows that a signal handler has come to where it stands.
+  static bool in_signal_handler(const symbolize::Stack& stack);
   // The frames in which its locks were taken, where they are still there. Before the stack is kept
   // in the report, where stack pointers are not.
   static void find_hold_frames(const ThreadFact& fact, const symbolize::Stack& stack,

@@ -6,7 +6,9 @@
 #include "report/call_words.h"
 #include "report/report_json.h"
 #include "report/report_text.h"
+#include "report/words.h"
 #include "symbolize/arena.h"
+#include "witness/call_names.h"
 #include "witness/naming.h"
 #include "witness/own_output.h"
 #include "witness/witness.h"
@@ -63,13 +65,32 @@ Witness::Written* Witness::find_written(std::uint32_t finding) {
   return known == written_.end() ? nullptr : &*known;
 }
 
+// Until the rules were asked about what it was. What must never be lost does not wait for that.
+// `known` is open.
+bool Witness::has_to_wait(const Written& known, FindingKind kind) {
+  return is_deadly(known.kind) || !is_deadly(kind);
+}
+
+// Nobody needs to know any more whether a rule holds for what it was.
+void Witness::drop_question(Written& known) {
+  const auto drop = [this, &known](NamingTask& task) {
+    if (!task.open() || task.finding() != known.finding) return;
+    sieve_.leave_open(report::judge(sieve_.rules(), task.report()));
+    task.outdate();
+    task.told(task.files());
+  };
+  if (current_ != nullptr) drop(*current_);
+  for (const auto& task : waiting_) drop(*task);
+  if (!known.announced()) --reports_;
+}
+
 // Raw first: on disk before a name is looked up; unless a rule may yet say that it is not to be
 // told.
 void Witness::deliver_first(report::Report report, std::uint32_t finding) {
   if (finding != kNoFinding && find_written(finding) == nullptr) {
     written_.emplace_back().finding = finding;
   }
-  if (Written* const written = find_written(finding)) written->kind = report.finding.kind;
+  if (Written* const written = find_written(finding)) written->becomes(report.finding);
   const report::Judgement judgement = report::judge(sieve_.rules(), report);
   if (judgement.suppressed()) {
     drop(report, judgement, finding);
@@ -87,21 +108,33 @@ void Witness::deliver_first(report::Report report, std::uint32_t finding) {
   have_named(std::move(report), files);
 }
 
+// It may have grown: other threads, another kind. The rules are asked anew, and its files say at
+// once what it is now, whatever the answer will be.
 void Witness::tell_again(report::Report report, std::uint32_t finding) {
   Written& known = *find_written(finding);
+  known.becomes(report.finding);
   const Delivery::Files files = known.files;
   report.finding.number = files.number;
   report.names_trouble = kNamesPending;
-  sieve_.mark(report);
   for (const auto& task : waiting_) {
     if (task->files().number == files.number) task->outdate();
   }
   if (current_ && current_->files().number == files.number) current_->outdate();
+  const report::Judgement judgement = report::judge(sieve_.rules(), report);
+  if (judgement.suppressed()) {
+    withdraw(report, judgement, known);
+    have_named(std::move(report), files);
+    return;
+  }
+  sieve_.mark(report);
   replace(files, report);
-  count(report, &known);
-  const Reported what = reported(report, files, false, false);
+  if (judgement.open() && waiting_.size() < kMostWaitingForNames && !side_.lost()) {
+    hold_back(std::move(report), finding);
+    return;
+  }
+  sieve_.leave_open(judgement);
+  announce_growth(report, known);
   have_named(std::move(report), files);
-  listener_.reported(what);
 }
 
 // Where it can be found from now on.
@@ -115,15 +148,21 @@ Delivery::Files Witness::put(report::Report& report, const char* names_trouble) 
   return files;
 }
 
-void Witness::count(const report::Report& report, Written* written) {
-  if (!sieve_.counts(report) || (written != nullptr && written->counted)) return;
-  outcome_.counting.fetch_add(1, std::memory_order_release);
-  if (written != nullptr) written->counted = true;
+// For exit_code: as what it is now.
+void Witness::count(bool counts, Written* written) {
+  const bool before = written != nullptr && written->counted;
+  if (counts && !before) outcome_.counting.fetch_add(1, std::memory_order_release);
+  if (!counts && before) outcome_.counting.fetch_sub(1, std::memory_order_release);
+  if (written != nullptr) written->counted = counts;
 }
 
 void Witness::announce(const report::Report& report, const Delivery::Files& files,
                        std::uint32_t finding) {
   Written* const written = find_written(finding);
+  if (written != nullptr && written->announced()) {
+    announce_growth(report, *written);
+    return;
+  }
   if (written != nullptr) {
     written->fate = Fate::kTold;
     written->files = files;
@@ -132,8 +171,9 @@ void Witness::announce(const report::Report& report, const Delivery::Files& file
   if (!files.text.empty()) told_in_ = files.text.substr(0, files.text.rfind('/'));
   if (found) {
     ledger_.header().findings.fetch_add(1, std::memory_order_relaxed);
-    sieve_.count_told(report);
-    count(report, written);
+    Sieve::Place alone = Sieve::kNew;
+    sieve_.count_told(report, written != nullptr ? written->place : alone);
+    count(sieve_.counts(report), written);
     outcome_.has_last_words.store(!settings_.quiet, std::memory_order_release);
   }
   const Reported what = reported(report, files, true, found && sieve_.is_known(report));
@@ -141,23 +181,60 @@ void Witness::announce(const report::Report& report, const Delivery::Files& file
   listener_.reported(what);
 }
 
+// A line was said of it already. One more where that no longer tells whether it counts.
+void Witness::announce_growth(const report::Report& report, Written& written) {
+  written.fate = Fate::kTold;
+  sieve_.count_told(report, written.place);
+  const bool counted = written.counted;
+  count(sieve_.counts(report), &written);
+  const Reported what = reported(report, written.files, false, sieve_.is_known(report));
+  if (written.counted != counted) write_to_stderr(what.line + "\n");
+  listener_.reported(what);
+}
+
 void Witness::drop(const report::Report& report, const report::Judgement& judgement,
                    std::uint32_t finding) {
-  if (Written* const written = find_written(finding)) written->fate = Fate::kSuppressed;
-  sieve_.count_suppressed(judgement);
+  Written* const written = find_written(finding);
+  if (written != nullptr) written->fate = Fate::kSuppressed;
+  Sieve::Place alone = Sieve::kNew;
+  sieve_.count_suppressed(judgement, written != nullptr ? written->place : alone);
   outcome_.has_last_words.store(!settings_.quiet, std::memory_order_release);
   listener_.suppressed(report.finding.kind, sieve_.name_of_rule(judgement));
+}
+
+// What was announced is not taken back: the files stay, and say why it counts no more.
+void Witness::withdraw(report::Report& report, const report::Judgement& judgement,
+                       Written& written) {
+  const std::string rule = sieve_.name_of_rule(judgement);
+  report.notes.push_back("suppressed by rule " + rule +
+                         ", though it was told before; it does not count for exit_code");
+  replace(written.files, report);
+  written.fate = Fate::kSuppressed;
+  sieve_.count_suppressed(judgement, written.place);
+  if (written.counted) {
+    std::string line =
+        report::report_line(report) + " (suppressed by rule " + report::printable(rule) + ")";
+    if (!written.files.text.empty()) line += ": " + written.files.text;
+    write_to_stderr(line + "\n");
+  }
+  count(false, &written);
+  listener_.suppressed(report.finding.kind, rule);
 }
 
 // ---- held back until names are known
 
 void Witness::hold_back(report::Report report, std::uint32_t finding) {
-  ++reports_;
   outcome_.open.fetch_add(1, std::memory_order_release);
-  if (Written* const written = find_written(finding)) written->fate = Fate::kOpen;
+  Written* const written = find_written(finding);
+  if (written != nullptr) written->fate = Fate::kOpen;
   report.names_trouble = kNamesPending;
   Delivery::Files files;
-  if (is_deadly(report.finding.kind)) files = put(report, kNamesPending.data());
+  if (written != nullptr && written->announced()) {
+    files = written->files;
+  } else {
+    ++reports_;
+    if (is_deadly(report.finding.kind)) files = put(report, kNamesPending.data());
+  }
   std::string crash_path = files.text + ".crash";
   if (files.text.empty()) {
     crash_path =
@@ -177,7 +254,10 @@ void Witness::settle(NamingTask& task) {
     if (!task.outdated()) replace(task.files(), named);
     return;
   }
-  if (task.judgement().suppressed()) {
+  Written* const written = find_written(task.finding());
+  if (task.judgement().suppressed() && written != nullptr && written->announced()) {
+    withdraw(named, task.judgement(), *written);
+  } else if (task.judgement().suppressed()) {
     Delivery::remove(task.files());
     --reports_;
     drop(named, task.judgement(), task.finding());
@@ -223,7 +303,8 @@ void Witness::say_last_words() {
   });
   if (waited) {
     space_.refresh();
-    words += report::worst_calls(read_own_calls(ledger_), space_.modules());
+    words += report::worst_call_lines(
+        with_names(side_, report::worst_calls(read_own_calls(ledger_), space_.modules())));
   }
   write_to_stderr(words);
 }

@@ -119,6 +119,7 @@ void Witness::watch_threads(const Snapshot& snapshot, report::Report& report, bo
         by_record ? stacks.of_wait(fact)
                   : activities.watch(thread, running_stacks && (thread.involved || dump));
     Stacks::find_hold_frames(fact, stack, thread);
+    if (thread.wait && Stacks::in_signal_handler(stack)) thread.wait->in_signal_handler = true;
     thread.stack = report.stacks.keep(std::move(stack));
   };
   for (const bool involved : {true, false}) {
@@ -148,20 +149,23 @@ bool Witness::allowed() {
 }
 
 bool Witness::tell(const Telling& telling, const Snapshot& snapshot) {
-  const Written* const known = find_written(telling.finding);
-  if (known != nullptr && known->fate == Fate::kOpen) return false;
-  const bool suppressed = known != nullptr && known->fate == Fate::kSuppressed;
-  if (suppressed && known->kind == telling.verdict->kind) return true;
-  const bool first = known == nullptr || suppressed;
-  if (first && !allowed()) return true;
+  Written* const known = find_written(telling.finding);
+  const bool open = known != nullptr && known->fate == Fate::kOpen;
+  if (open && has_to_wait(*known, telling.verdict->kind)) return false;
+  if (known == nullptr && !allowed()) return true;
   report::Report report = gather(
       snapshot, [&](ReportBuilder& builder) { builder.add_finding(telling, settings_.thresholds); },
       settings_.running_stacks);
-  if (first) {
-    deliver_first(std::move(report), telling.finding);
-  } else {
+  // A rule goes on to hold for what has not changed, whoever came along meanwhile.
+  const bool suppressed = known != nullptr && known->fate == Fate::kSuppressed;
+  if (suppressed && known->is_as_before(report.finding)) return true;
+  if (open) drop_question(*known);
+  if (known != nullptr && known->announced()) {
     tell_again(std::move(report), telling.finding);
+  } else if (known == nullptr || allowed()) {
+    deliver_first(std::move(report), telling.finding);
   }
+  if (open) outcome_.open.fetch_sub(1, std::memory_order_release);  // now that it stands as more
   return true;
 }
 

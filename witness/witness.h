@@ -114,14 +114,19 @@ class Witness final : public FindingSink {
   static constexpr std::uint32_t kNoFinding = 0;
   struct Written;
   Written* find_written(std::uint32_t finding);
+  static bool has_to_wait(const Written& known, FindingKind kind);
+  void drop_question(Written& known);
   void deliver_first(report::Report report, std::uint32_t finding);
   void tell_again(report::Report report, std::uint32_t finding);
+  // Its files are there.
   void announce(const report::Report& report, const Delivery::Files& files, std::uint32_t finding);
-  void count(const report::Report& report, Written* written);
+  void announce_growth(const report::Report& report, Written& written);
+  void count(bool counts, Written* written);
   Delivery::Files put(report::Report& report, const char* names_trouble);
   void hold_back(report::Report report, std::uint32_t finding);
   void drop(const report::Report& report, const report::Judgement& judgement,
             std::uint32_t finding);
+  void withdraw(report::Report& report, const report::Judgement& judgement, Written& written);
   void settle(NamingTask& task);
   void tell_raw(NamingTask& task, const char* names_trouble);
   void have_named(report::Report report, const Delivery::Files& files);
@@ -147,10 +152,22 @@ class Witness final : public FindingSink {
   };
   struct Written {
     std::uint32_t finding = 0;
+    // As it was last.
     FindingKind kind = FindingKind::kDump;
+    std::string fingerprint;
     Fate fate = Fate::kTold;
-    bool counted = false;
-    Delivery::Files files;
+    bool counted = false;  // for exit_code
+    Sieve::Place place = Sieve::kNew;
+    Delivery::Files files;  // once it was announced
+
+    bool announced() const { return files.number != 0; }
+    bool is_as_before(const report::Finding& now) const {
+      return kind == now.kind && fingerprint == now.fingerprint;
+    }
+    void becomes(const report::Finding& now) {
+      kind = now.kind;
+      fingerprint = now.fingerprint;
+    }
   };
   std::vector<Written> written_;
   std::string told_in_;  // the directory of the last report

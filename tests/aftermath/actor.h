@@ -10,15 +10,27 @@ struct Step {
 };
 
 // ---- locks and threads (locks.cc)
-void deadlock(const char*);          // two threads; returns when both are stuck for good
-void misuse(const char* place);      // 0 to 3: at another place of the program
-void be_busy(const char* seconds);   // four threads that lock and unlock
+void deadlock(const char*);         // two threads; returns when both are stuck for good
+void misuse(const char* place);     // 0 to 3: at another place of the program
+void be_busy(const char* seconds);  // four threads that lock and unlock
+// Two threads: one sleeps under journal_mutex again and again until the file is there, the other
+// wants it; then the caller sleeps under it once.
+void keep_journal(const char* path);
 void lock_stdout(const char*);       // by a thread that never lets go
 void end_main_thread(const char*);   // the others go on; never returns
 void end_last_thread(const char*);   // as the only one that is left; never returns
 void fork_one(const char* status);   // a child that makes threads, locks, and ends; waits for it
 void fork_stuck(const char*);        // a child that gets stuck; says "child: PID"
 void vfork_one(const char* status);  // a child that ends with this; waits for it
+
+// ---- what is found of them grows (growing.cc)
+void leave_lock(const char*);      // a thread ends with it
+void want_left_lock(const char*);  // returns when somebody waits for it
+void lose_ball(const char*);       // two wait, each for the other to signal; returns then
+void look_on(const char* status);  // waits for one of them to end; SIGUSR1: exits with this
+void wait_long(const char*);       // one waits for a lock that another one has; returns then
+void close_circle(const char*);    // ... who comes to want one of the waiter's
+void come_late(const char*);       // a third one, behind them
 
 // ---- what the program does to itself (surroundings.cc)
 void await_file(const char* path);         // until it is there

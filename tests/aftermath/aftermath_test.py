@@ -14,8 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("facts", "findings"):
     sys.path.insert(0, os.path.join(HERE, "..", folder))
 
+import call_tests
 import delivery_tests
 import ending_tests
+import growing_tests
 import hook_tests
 import log_tests
 import process_tests
@@ -26,7 +28,7 @@ from sample_run import Tools
 from stage import all_tests, compare_registered
 
 MODULES = (delivery_tests, stderr_tests, ending_tests, hook_tests, log_tests, process_tests,
-           suppression_tests)
+           suppression_tests, call_tests, growing_tests)
 SKIPPED = 77
 
 

@@ -13,6 +13,8 @@
 #include "actor.h"
 #include "blocked_thread.h"
 
+std::mutex journal_mutex;
+
 namespace actor {
 namespace {
 
@@ -34,6 +36,16 @@ template <int kPlace>
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&mutex);
   std::thread([] { pthread_mutex_unlock(&mutex); }).join();
+}
+
+[[gnu::noinline]] void write_journal(const char* path) {
+  const std::lock_guard hold(journal_mutex);
+  await_file(path);
+}
+
+[[gnu::noinline]] void close_journal() {
+  const std::lock_guard hold(journal_mutex);
+  usleep(30'000);
 }
 
 void lock_often(std::mutex& mutex, const std::atomic<bool>& over) {
@@ -82,6 +94,18 @@ void be_busy(const char* seconds) {
   std::this_thread::sleep_for(std::chrono::seconds(std::atoi(seconds)));
   over = true;
   for (std::thread& one : threads) one.join();
+}
+
+void keep_journal(const char* path) {
+  std::thread writer([path] { write_journal(path); });
+  samples::wait_until([] {
+    if (!journal_mutex.try_lock()) return true;
+    journal_mutex.unlock();
+    return false;
+  });
+  std::thread([] { const std::lock_guard hold(journal_mutex); }).join();
+  writer.join();
+  close_journal();
 }
 
 void lock_stdout(const char*) {

@@ -7,10 +7,12 @@ import signal
 import time
 
 from aftermath_case import AftermathCase
+from sample_run import until
 from stage import ledgers_of
 
 STUCK = "deadlock say stuck await TMP/end"
 STOPPED_SECONDS = 3
+NO_PROCESS = 1 << 23  # above what the kernel gives
 
 
 class ProcessTest(AftermathCase):
@@ -75,3 +77,61 @@ class ProcessTest(AftermathCase):
         run = self.play(f"filter 1 {STUCK}", options="on_finding=TMP/hook log=TMP/log")
         self.reported(run)
         run.wait_for_text("on_finding could not be run: a filter of system calls is on")
+
+    def left_behind(self, run, number, age_seconds, bytes_of_it=0, namespace=None):
+        """As a killed process leaves it; no process has such a number."""
+        namespace = namespace or os.stat("/proc/self/ns/pid").st_ino
+        name = f"impasse.{number}.{namespace:x}"
+        with open(os.path.join(run.path("ledgers"), name), "wb") as file:
+            if bytes_of_it:
+                os.posix_fallocate(file.fileno(), 0, bytes_of_it)
+        then = time.time() - age_seconds
+        os.utime(file.name, (then, then))
+        return name
+
+    def what_stays(self, lay_out):
+        """The files that are there once a process has come by; and those that are expected."""
+        expected = set()
+
+        def prepare(run):
+            os.mkdir(run.path("ledgers"))
+            expected.update(lay_out(run))
+
+        steps = "busy 0 say ready await TMP/end"
+        run = self.play(steps, options="ledger=TMP/ledgers", prepare=prepare)
+        run.wait_until_it_says("ready")
+        [own] = ledgers_of(run.pid, run.started_wall, run.path("ledgers"))
+        expected.add(os.path.basename(own))
+        until(lambda: set(os.listdir(run.path("ledgers"))) == expected, f"only {expected} is there")
+        run.make("end")
+        self.assertEqual(run.end(30), 0)
+
+    def test_left_ledgers_few(self):
+        """The eight newest of our own, and all that are none of our business."""
+
+        def lay_out(run):
+            names = [self.left_behind(run, NO_PROCESS + age, 60 * age) for age in range(12)]
+            foreign = self.left_behind(run, NO_PROCESS + 20, 9_999, namespace=4711)
+            live = self.left_behind(run, os.getpid(), 9_999)
+            no_number = self.left_behind(run, "x7", 9_999)
+            return {*names[:8], foreign, live, no_number}
+
+        self.what_stays(lay_out)
+
+    def test_left_ledgers_small(self):
+        """64 MiB of them at most; but the newest, whatever its size."""
+
+        def lay_out(run):
+            small = self.left_behind(run, NO_PROCESS + 1, 10, 1 << 20)
+            medium = self.left_behind(run, NO_PROCESS + 2, 20, 40 << 20)
+            self.left_behind(run, NO_PROCESS + 3, 30, 40 << 20)
+            return {small, medium}
+
+        self.what_stays(lay_out)
+
+        def lay_out_large(run):
+            large = self.left_behind(run, NO_PROCESS + 1, 10, 80 << 20)
+            self.left_behind(run, NO_PROCESS + 2, 20, 4096)
+            return {large}
+
+        self.what_stays(lay_out_large)

@@ -1,7 +1,8 @@
 """What the tests of the impasse command share: where things are, how it is run, how a process is waited for.
 
 CMake hands over the paths in the environment: IMPASSE_TEST_COMMAND, IMPASSE_TEST_PRELOAD, IMPASSE_TEST_SOURCE (the
-root of the sources) and IMPASSE_TEST_PROGRAMS (the folder with stuck, greet_*, write_ledger).
+root of the sources), IMPASSE_TEST_PROGRAMS (the folder with stuck, greet_*, write_ledger) and, for some,
+IMPASSE_TEST_SAMPLES.
 """
 
 import json
@@ -18,6 +19,7 @@ COMMAND = os.environ["IMPASSE_TEST_COMMAND"]
 PRELOAD = os.environ["IMPASSE_TEST_PRELOAD"]
 SOURCE = pathlib.Path(os.environ["IMPASSE_TEST_SOURCE"])
 PROGRAMS = pathlib.Path(os.environ["IMPASSE_TEST_PROGRAMS"])
+SAMPLES = pathlib.Path(os.environ.get("IMPASSE_TEST_SAMPLES", ""))
 
 SKIPPED = 77
 PATIENCE = 30.0  # seconds for anything that has to come about

@@ -6,15 +6,17 @@ import pathlib
 import re
 import shutil
 import subprocess
-
-try:
-    import jsonschema
-except ImportError:
-    jsonschema = None
+import sys
 
 from command_case import COMMAND, PRELOAD, SOURCE, CommandCase, clean_environment, main, until
 
+sys.path.insert(0, str(SOURCE / "tests/reports"))
+
+import strict_schema
+
 SAMPLES = pathlib.Path(os.environ["IMPASSE_TEST_SAMPLES"])
+# A graph is a report: there is one schema for both.
+VALIDATOR = strict_schema.validator_of(SOURCE / "docs/report.schema.json") if strict_schema.jsonschema else None
 ARROW = re.compile(r'^  (l\d+) -> (l\d+) \[label=("(?:[^"\\]|\\.)*"), tooltip="(?:[^"\\]|\\.)*",'
                    r' labeltooltip="(?:[^"\\]|\\.)*"(, color=red, fontcolor=red)?\];$')
 NODE = re.compile(r'^  (l\d+) \[label=("(?:[^"\\]|\\.)*")(, color=red)?\];$')
@@ -81,10 +83,13 @@ class Graph(CommandCase):
 
     def graph_with(self, process, arrows):
         """As a report, once so many orders were heard of."""
-        return until(
+        report = until(
             lambda: (lambda g: g if len(g["finding"]["orders"]) >= arrows else None)(
                 json.loads(self.graph(process.pid, "--json"))),
             f"there are {arrows} orders")
+        if VALIDATOR is not None:
+            self.assertEqual(strict_schema.complaints(VALIDATOR, report), [])
+        return report
 
     def the_report(self):
         def look():
@@ -148,6 +153,7 @@ class Graph(CommandCase):
         process = self.start_case("abba")
         report = self.graph_with(process, 2)
         report["finding"]["orders"] = []
+        self.assertEqual(report["threads"], [], "that tells a graph from a dump")
         text = self.graph(self.rewritten(report))
         picture = Picture(self, text)
         self.assertEqual((picture.nodes, picture.arrows), ({}, {}))
@@ -158,9 +164,6 @@ class Graph(CommandCase):
     def test_json_is_a_report_and_can_be_read_back(self):
         process = self.start_case("raft_monitor")
         report = self.graph_with(process, 2)
-        if jsonschema is not None:
-            schema = json.loads((SOURCE / "docs/report.schema.json").read_text())
-            jsonschema.Draft202012Validator(schema).validate(report)
         self.assertEqual(report["process"]["pid"], process.pid)
         for order in report["finding"]["orders"]:
             self.assertGreater(len(report["stacks"][order["stack"]]["frames"]), 2)
@@ -233,12 +236,28 @@ class Graph(CommandCase):
         report["schema"] = "impasse/2"
         self.assert_fails(self.impasse("graph", self.rewritten(report)), "is no report: ")
 
+    def test_a_dump_is_no_graph(self):
+        process = self.start_case("abba")
+        self.graph_with(process, 2)
+        result = self.impasse("dump", "--json", process.pid)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        path = os.path.join(self.folder, "dump.json")
+        pathlib.Path(path).write_text(result.stdout)
+        self.assert_fails(self.impasse("graph", path), "is a dump of threads, which has no orders of locks")
+
+    def test_show_does_not_take_a_graph_for_a_dump(self):
+        process = self.start_case("abba")
+        path = self.rewritten(self.graph_with(process, 2))
+        self.assert_fails(self.impasse("show", path), f"impasse graph {path} prints it")
+        self.assert_fails(self.impasse("show", "--suppression", path), "is a graph of the orders of locks")
+        self.assertEqual(json.loads(self.impasse("show", "--json", path).stdout)["finding"]["kind"], "dump")
+
     def test_flags(self):
         self.assert_fails(self.impasse("graph"), "impasse graph needs a process or a file")
         self.assert_fails(self.impasse("graph", "--jsno", "1"), "no flag '--jsno'; did you mean '--json'?")
         self.assert_fails(self.impasse("graph", "-x", "1"), "no flag '-x'; impasse help graph lists them")
         self.assert_fails(self.impasse("graph", "1", "2"), "'2' is one too many")
-        self.assert_fails(self.impasse("graph", "--debug-dir"), "no flag '--debug-dir'")
+        self.assert_fails(self.impasse("graph", "--debug-dir"), "'--debug-dir' of impasse graph needs a value")
         self.assert_fails(self.impasse("graph", "--", "--json"), "cannot read --json: No such file or directory")
         self.assertEqual(self.graph("--help"), self.impasse("help", "graph").stdout)
         self.assertIn("usage: impasse graph", self.graph("-h"))

@@ -81,6 +81,26 @@ class Run(CommandCase):
         # What the library would complain about again is not handed on.
         self.assertEqual(said["options"], "(unset)")
 
+    def test_a_complaint_names_what_is_used(self):
+        environment = clean_environment(IMPASSE_OPTIONS="wait=xx order=maybe")
+        said = self.greeting("--wait=400ms", "--", GREET, environment=environment)
+        self.assertEqual(said["options"], "wait=400ms")
+        self.assertEqual(
+            said["stderr"].splitlines(),
+            [
+                "impasse: wrong value 'xx' for option 'wait'; "
+                "expected a duration such as 250ms, 10s, 5m or 1h; using '400ms'",
+                "impasse: wrong value 'maybe' for option 'order'; expected on|off|all; using 'on'",
+            ],
+        )
+
+    def test_a_value_that_stands_apart(self):
+        self.assert_fails(
+            self.impasse("run", "--wait", "5s", "--", GREET),
+            "--wait has no value (it is written --wait=VALUE), and there is no program '5s'")
+        self.assert_fails(self.impasse("run", "--wait", "--", "5s"), "impasse: there is no program '5s'")
+        self.assert_fails(self.impasse("run", "--wait=1s", "5s"), "impasse: there is no program '5s'")
+
     def test_unknown_flags_of_run_itself(self):
         self.assert_fails(self.impasse("run", "-x", GREET), "impasse run has no flag '-x'")
         self.assert_fails(self.impasse("run", "-", GREET), "impasse run has no flag '-'")
@@ -154,6 +174,19 @@ class Run(CommandCase):
         library = shutil.copy(PRELOAD, folder)
         result = self.impasse("run", "--", GREET, environment=clean_environment(IMPASSE_LIBRARY=library))
         self.assert_fails(result, "LD_PRELOAD cannot name")
+
+    def test_a_file_that_is_not_the_library(self):
+        """The loader would only complain, and the program run unwatched."""
+        empty = os.path.join(self.folder, "libimpasse.so")
+        pathlib.Path(empty).touch()
+        for given in ("/etc/passwd", empty, "/usr", COMMAND, str(GREET)):
+            with self.subTest(given):
+                result = self.impasse("run", "--", GREET, environment=clean_environment(IMPASSE_LIBRARY=given))
+                self.assert_fails(result, f"{os.path.realpath(given)} is no shared object for 64-bit x86")
+        loaded = subprocess.run(["ldd", PRELOAD], capture_output=True, text=True, timeout=60).stdout
+        other = next(line.split()[2] for line in loaded.splitlines() if "libgcc_s" in line)
+        result = self.impasse("run", "--", GREET, environment=clean_environment(IMPASSE_LIBRARY=other))
+        self.assert_fails(result, "is another library than libimpasse.so")
 
     def test_a_library_named_relatively_is_named_absolutely(self):
         shutil.copy(PRELOAD, self.folder)

@@ -269,6 +269,84 @@ class LongJob {
   std::atomic<bool> at_work_{false};
 };
 
+// Workers share connections; then somebody who never gave one back takes them all, for long. What
+// he did under the mutex is all that tells of him.
+class Connections {
+ public:
+  Connections() {
+    for (int i = 0; i < kWorkers; ++i) workers_.emplace_back([this] { run(); });
+    while (used_ < kJobs) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    take(kConnections);
+  }
+  int end() {
+    ended_ = true;
+    give(kConnections);
+    for (std::thread& worker : workers_) worker.join();
+    return used_ >= kJobs ? kJobs : 0;
+  }
+
+ private:
+  static constexpr int kConnections = 2;
+
+  void run() {
+    while (!ended_) {
+      take(1);
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+      ++used_;
+      give(1);
+    }
+  }
+  void take(int wanted) {
+    std::unique_lock lock(mutex_);
+    freed_.wait(lock, [&] { return free_ >= wanted; });
+    free_ -= wanted;
+  }
+  void give(int number) {
+    const std::lock_guard lock(mutex_);
+    free_ += number;
+    freed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  int free_ = kConnections;
+  std::vector<std::thread> workers_;
+  std::atomic<int> used_{0};
+  std::atomic<bool> ended_{false};
+};
+
+// The same with a semaphore for a lock.
+class Reload {
+ public:
+  Reload() {
+    sem_init(&lock_, 0, 1);
+    for (int i = 0; i < kWorkers; ++i) workers_.emplace_back([this] { run(); });
+    while (used_ < kJobs) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    sem_wait(&lock_);
+  }
+  int end() {
+    ended_ = true;
+    sem_post(&lock_);
+    for (std::thread& worker : workers_) worker.join();
+    sem_destroy(&lock_);
+    return used_ >= kJobs ? kJobs : 0;
+  }
+
+ private:
+  void run() {
+    while (!ended_) {
+      sem_wait(&lock_);
+      ++used_;
+      sem_post(&lock_);
+    }
+  }
+
+  sem_t lock_;
+  std::vector<std::thread> workers_;
+  std::atomic<int> used_{0};
+  std::atomic<bool> ended_{false};
+};
+
 }  // namespace
 
 int main() {
@@ -286,6 +364,8 @@ int main() {
   after_a_stranger.wait_until_idle();
 
   LongJob long_job;
+  Connections connections;
+  Reload reload;
 
   std::puts("idle");
   std::fflush(stdout);
@@ -295,7 +375,8 @@ int main() {
   first.post();
   const int done_first = first.end();
   const int done_second = second.end();
-  std::printf("%d %d %d %d %d %d %d\n", done_first, done_second, one_condition.end(), server.end(),
-              semaphore.end(), after_a_stranger.end(), long_job.end());
+  std::printf("%d %d %d %d %d %d %d %d %d\n", done_first, done_second, one_condition.end(),
+              server.end(), semaphore.end(), after_a_stranger.end(), long_job.end(),
+              connections.end(), reload.end());
   return 0;
 }

@@ -117,9 +117,11 @@ class Circles(FindingsCase):
             ),
         )
         # Through the handler, and on to what it interrupted.
-        self.assert_stack(
-            report.thread_named("worker"), "logEvent", "handle_by_locking", "updateTable"
-        )
+        worker = report.thread_named("worker")
+        self.assert_stack(worker, "logEvent", "handle_by_locking", "updateTable")
+        self.assertTrue(worker["wait"]["in_signal_handler"])
+        self.assertIn("a signal handler asks for", report.text())
+        self.assertIn("no locks in signal handlers", report.text())
 
     def test_unseen_relock(self):
         """The ledger knows of no hold: libc's own word, and that the thread sleeps, have to do."""

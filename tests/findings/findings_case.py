@@ -102,6 +102,8 @@ class FindingsCase(unittest.TestCase):
     def assert_references(self, report):
         for link in report.cycle + report.crowd:
             waiter = report.threads[link["waiter"]]
+            if report.finding.get("misuse") == "refused_relock":
+                continue  # libc refused: nobody waits
             self.assertIsNotNone(waiter["wait"], waiter["name"])
             if link["lock"] is not None:
                 self.assertEqual(waiter["wait"]["lock"], link["lock"], waiter["name"])

@@ -96,6 +96,7 @@ beyond_short:
 )");
 extern "C" char behind_short_symbol;
 extern "C" char behind_liar;
+extern "C" char two_entries;
 
 namespace {
 
@@ -163,6 +164,7 @@ int main(int, char** arguments) {
       {reinterpret_cast<std::uint64_t>(&seed), false, false},
       {0, false, true},
       {~std::uint64_t{0}, false, true},
+      {reinterpret_cast<std::uint64_t>(&two_entries) + 6, false, true},
   };
   pthread_mutex_lock(&never);
   pthread_t thread;

@@ -2,6 +2,7 @@
 // were made from PROGRAM, and OTHER is a different build of it.
 #include "symbolize/debug_files.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "symbolize/file_identity.h"
+#include "symbolize/readable_name.h"
 
 namespace {
 
@@ -106,6 +108,14 @@ void expect_everything(DebugFiles& files) {
   EXPECT_EQ(data->name, "garden::the_bed");
   EXPECT_EQ(data->offset, 44u);
   EXPECT_TRUE(named(files, address_of("short_symbol") + 1).sources.empty());
+
+  // Other units stand before it and behind it; to none of those does it belong.
+  const Frame start = named(files, address_of("_start") + 1);
+  ASSERT_EQ(start.sources.size(), 1u);
+  EXPECT_EQ(start.sources[0].function, "_start");
+  EXPECT_EQ(start.sources[0].file, "");
+  EXPECT_EQ(start.sources[0].line, 0u);
+  EXPECT_EQ(named(files, address_of("two_entries") + 6).function_offset, 6u);
 }
 
 void expect_nothing(DebugFiles& files) {
@@ -190,6 +200,28 @@ TEST(DebugFiles, DamagedFilesAreSurvived) {
     fs::remove(copy);
     fs::copy_file(program, copy);
   }
+}
+
+// A file's dynamic symbols have versions.
+TEST(DebugFiles, NamesAreWithoutVersions) {
+  void* const function = dlsym(RTLD_DEFAULT, "clock_nanosleep");
+  Dl_info place;
+  ASSERT_NE(dladdr(function, &place), 0);
+  const auto base = reinterpret_cast<std::uint64_t>(place.dli_fbase);
+  DebugFiles files(
+      {{place.dli_fname, base, base + 0x400000, file_identity(place.dli_fname).build_id}}, {});
+  const Frame frame = named(files, reinterpret_cast<std::uint64_t>(function));
+  ASSERT_FALSE(frame.sources.empty());
+  EXPECT_TRUE(frame.sources.back().function.ends_with("clock_nanosleep"))
+      << frame.sources.back().function;
+}
+
+TEST(ReadableName, HasNoVersion) {
+  using impasse::symbolize::readable_name;
+  EXPECT_EQ(readable_name("clock_nanosleep@GLIBC_2.2.5"), "clock_nanosleep");
+  EXPECT_EQ(readable_name("__libc_start_main@@GLIBC_2.34"), "__libc_start_main");
+  EXPECT_EQ(readable_name("_ZN4pool3runEv@@POOL_1"), "pool::run()");
+  EXPECT_EQ(readable_name("@odd"), "@odd");
 }
 
 TEST(DebugFiles, AddressesOutsideOfModules) {

@@ -107,8 +107,16 @@ class OrderFindings(FindingsCase):
             self.assert_site(order["to_site"], expected.to_in, f"{expected} asked")
             self.assertEqual(order["again"], expected.again, expected)
             self.assertGreater(len(order["stack"]["frames"]), 0, expected)
+        for lock in report.locks:
+            self.assert_libcs_word(report, lock)
         threads = [order["tid"] for order in told]
         self.assertEqual(len(set(threads)), len(threads), "a thread stands in one place only")
+
+    def assert_libcs_word(self, report, lock):
+        """Of a lock that may be gone, on a stack or on the heap, its memory says nothing."""
+        known = [0, None] + [thread["tid"] for thread in report.threads]
+        self.assertIn(lock["owner_word"], known, lock)
+        self.assertNotIn("robust", lock["variety"], "no sample has one")
 
     def leads_on(self, report, order, following):
         """From lock to lock; among objects of one kind from one to another of the same making."""

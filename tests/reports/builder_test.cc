@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <memory>
+#include <optional>
 
 #include "detector/findings.h"
 #include "report/report_text.h"
@@ -161,6 +163,152 @@ TEST(StuckFingerprint, IsOfPlacesAlone) {
   other = queue_of(3);
   for (ThreadFact& thread : other.threads) thread.signals[0].count = 77;
   EXPECT_EQ(print, print_of(other));
+}
+
+// Two threads; the second one has just broken a rule of a lock of the first.
+Snapshot two_threads() {
+  Snapshot snapshot = queue_of(2);
+  for (ThreadFact& thread : snapshot.threads) {
+    thread.wait.reset();
+    thread.signals.clear();
+  }
+  return snapshot;
+}
+
+std::unique_ptr<Incident> incident_of(MisuseKind kind) {
+  auto incident = std::make_unique<Incident>();
+  incident->kind = static_cast<std::uint32_t>(kind);
+  incident->lock_kind = static_cast<std::uint32_t>(LockKind::kMutex);
+  incident->tid = 71;
+  incident->other = kind == MisuseKind::kUnlockByOther ? 70 : 0;
+  incident->lock = kMutex;
+  incident->site = kProgram + 0x300;
+  incident->when_ns = kNow - 50'000'000;
+  incident->held_site = kProgram + 0x400;
+  incident->held_stamp = 49'990;
+  return incident;
+}
+
+report::Report report_of(const Snapshot& snapshot, const Incident& incident) {
+  const auto modules = program_at(kProgram);
+  ReportBuilder builder(snapshot, nothing_special, modules);
+  builder.add_threads();
+  builder.add_incident(incident);
+  builder.add_modules();
+  report::Report report = std::move(builder.report());
+  report.moment.monotonic_ns = kNow;
+  report.finding.fingerprint = fingerprint(report, modules);
+  return report;
+}
+
+TEST(IncidentReport, NobodyWaitsBecauseOfIt) {
+  for (const auto kind : {MisuseKind::kUnlockByOther, MisuseKind::kUnlockOfFree,
+                          MisuseKind::kDestroyWhileHeld, MisuseKind::kRefusedRelock}) {
+    const report::Report report = report_of(two_threads(), *incident_of(kind));
+    ASSERT_EQ(report.finding.root, 1u);
+    EXPECT_FALSE(report.threads[1].wait);
+    EXPECT_TRUE(report.finding.crowd.empty());
+    EXPECT_EQ(report.finding.call.pc, kProgram + 0x300);
+    EXPECT_EQ(report.finding.cycle.size(), kind == MisuseKind::kRefusedRelock ? 1u : 0u);
+    EXPECT_EQ(report.threads[0].involved, kind == MisuseKind::kUnlockByOther);
+    const std::uint32_t holder = kind == MisuseKind::kUnlockByOther ? 0 : 1;
+    EXPECT_EQ(report.threads[holder].holds.size(), 1u);
+    const std::string text = report::report_text(report, {});
+    for (const char* words : {"WAITS FOR", "began to wait", "wants ", "asked at"}) {
+      EXPECT_EQ(text.find(words), std::string::npos) << words << " in\n" << text;
+    }
+  }
+}
+
+// What it waits for by now is another matter, and is told as it is.
+TEST(IncidentReport, ALaterWaitStays) {
+  Snapshot snapshot = two_threads();
+  snapshot.threads[1].wait = queue_of(2).threads[1].wait;
+  const report::Report report = report_of(snapshot, *incident_of(MisuseKind::kUnlockByOther));
+  ASSERT_TRUE(report.threads[1].wait);
+  EXPECT_EQ(report.threads[1].wait->kind, WaitKind::kCondition);
+  EXPECT_EQ(report.finding.fingerprint,
+            report_of(two_threads(), *incident_of(MisuseKind::kUnlockByOther)).finding.fingerprint);
+}
+
+TEST(IncidentFingerprint, IsOfTheCall) {
+  const auto other = incident_of(MisuseKind::kUnlockByOther);
+  const std::string print = report_of(two_threads(), *other).finding.fingerprint;
+  other->site += 8;
+  EXPECT_NE(print, report_of(two_threads(), *other).finding.fingerprint);
+  const auto refused = incident_of(MisuseKind::kRefusedRelock);
+  const std::string refusal = report_of(two_threads(), *refused).finding.fingerprint;
+  refused->site += 8;
+  EXPECT_NE(refusal, report_of(two_threads(), *refused).finding.fingerprint);
+}
+
+// ---- libc's own word
+
+constexpr std::uint64_t kOwner = 70;
+
+// What an address says that is no lock any more, or one that was never asked about.
+LockState anything(std::uint64_t, LockKind) {
+  LockState state;
+  state.readable = true;
+  state.robust = true;
+  state.owner = 3'010'642'783;
+  return state;
+}
+
+LockState owned(std::uint64_t, LockKind) {
+  LockState state;
+  state.readable = true;
+  state.robust = true;
+  state.owner = kOwner;
+  return state;
+}
+
+// Its holder broke a rule with a lock at `lock`, which only `holder` still uses.
+report::Lock misused(std::uint64_t lock, LockProbe probe, std::optional<HoldFact> held) {
+  Snapshot snapshot = queue_of(1);
+  snapshot.threads[0].wait.reset();
+  if (held) snapshot.threads[0].holds.push_back(*held);
+  const auto modules = program_at(kProgram);
+  ReportBuilder builder(snapshot, probe, modules);
+  builder.add_threads();
+  Incident incident;
+  incident.kind = static_cast<decltype(incident.kind)>(MisuseKind::kUnlockOfFree);
+  incident.lock_kind = static_cast<decltype(incident.lock_kind)>(LockKind::kMutex);
+  incident.lock = lock;
+  incident.tid = kOwner;
+  builder.add_incident(incident);
+  return builder.report().locks.at(builder.report().finding.root_lock);
+}
+
+HoldFact hold_of(std::uint64_t lock) {
+  HoldFact hold;
+  hold.lock = lock;
+  hold.site = kProgram + 0x300;
+  return hold;
+}
+
+TEST(LibcsWord, OfADeadLockIsNotAskedFor) {
+  for (const LockProbe probe : {&anything, &owned}) {
+    const report::Lock lock = misused(kMutex, probe, std::nullopt);
+    EXPECT_EQ(lock.owner_word, 0u);
+    EXPECT_EQ(lock.variety, "");
+  }
+}
+
+TEST(LibcsWord, OfALockInUse) {
+  const report::Lock lock = misused(kMutex, owned, hold_of(kMutex));
+  EXPECT_EQ(lock.owner_word, kOwner);
+  EXPECT_EQ(lock.variety, "robust");
+}
+
+TEST(LibcsWord, OfAGlobalLock) {
+  EXPECT_EQ(misused(kProgram + 0x800, owned, std::nullopt).owner_word, kOwner);
+}
+
+TEST(LibcsWord, AnOwnerIsAThreadOfTheProcess) {
+  const report::Lock lock = misused(kMutex, anything, hold_of(kMutex));
+  EXPECT_EQ(lock.owner_word, 0u);
+  EXPECT_EQ(lock.variety, "robust");
 }
 
 }  // namespace

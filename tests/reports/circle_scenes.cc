@@ -177,6 +177,68 @@ Report relock() {
   return scene.report;
 }
 
+Report refused_relock() {
+  ReportScene scene(FindingKind::kSelfDeadlock, "chronikd", 77);
+  const auto loop = scene.thread(100, "raft-loop");
+  const auto node = scene.lock("raft_node", LockKind::kRwlock);
+  const At asked{"RaftNode::applyConfChange(raft::ConfChange const&)", "src/raft.cc", 1106};
+  scene.took(loop, node, 300 * kMillisecond, {"RaftNode::handleReady()", "src/raft.cc", 1006});
+  scene.sleeps(loop, "clock_nanosleep", "1s asked for", 0);
+  scene.stack(loop, [&](symbolize::Stack& stack) { stack.frames = {scene.frame(asked)}; });
+  scene.called_from(loop, kLoop);
+  scene.root(loop, node);
+  Finding& finding = scene.report.finding;
+  finding.misuse = MisuseKind::kRefusedRelock;
+  finding.cycle.push_back({loop, loop, node, LinkReason::kHolder});
+  finding.call = scene.frame(asked);
+  return scene.report;
+}
+
+Report join_ring() {
+  ReportScene scene(FindingKind::kDeadlock, "joiners", 60);
+  const auto a = scene.thread(61, "a");
+  const auto b = scene.thread(62, "b");
+  scene.joins(a, b, 90 * kMillisecond, {"join_b()", "ring.cc", 10});
+  scene.joins(b, a, 80 * kMillisecond, {"join_a()", "ring.cc", 20});
+  scene.cycle({a, b});
+  return scene.report;
+}
+
+Report once_within_itself() {
+  ReportScene scene(FindingKind::kSelfDeadlock, "decoder", 50);
+  const auto decoder = scene.thread(51, "decoder");
+  const auto once = scene.lock("codec_once", LockKind::kOnce);
+  scene.took(decoder, once, 300 * kMillisecond, {"codec()", "codec.cc", 31});
+  scene.waits(decoder, WaitKind::kOnce, once, 290 * kMillisecond, {"register()", "codec.cc", 19});
+  scene.cycle({decoder});
+  return scene.report;
+}
+
+Report once_and_lock() {
+  ReportScene scene(FindingKind::kDeadlock, "server", 50);
+  const auto server = scene.thread(51, "server");
+  const auto loader = scene.thread(52, "plugin-loader");
+  const auto once = scene.lock("config_once", LockKind::kOnce);
+  const auto registry = scene.lock("registry_mutex", LockKind::kMutex);
+  scene.took(server, once, 300 * kMillisecond, {"serve()", "init.cc", 56});
+  scene.took(loader, registry, 300 * kMillisecond, {"load()", "init.cc", 61});
+  scene.waits(server, WaitKind::kMutex, registry, 250 * kMillisecond, {"read()", "init.cc", 50});
+  scene.waits(loader, WaitKind::kOnce, once, 240 * kMillisecond, {"load()", "init.cc", 63});
+  scene.cycle({server, loader});
+  return scene.report;
+}
+
+// Taken in a way that nobody saw: libc's word alone names the owner.
+Report unseen_relock() {
+  ReportScene scene(FindingKind::kSelfDeadlock, "settings", 50);
+  const auto reader = scene.thread(51, "reader");
+  const auto lock = scene.lock("settings_lock", LockKind::kMutex);
+  scene.waits(reader, WaitKind::kMutex, lock, 250 * kMillisecond, {"read()", "settings.cc", 12});
+  scene.report.locks[lock].owner_word = 51;
+  scene.cycle({reader});
+  return scene.report;
+}
+
 Report upgrade() {
   ReportScene scene(FindingKind::kSelfDeadlock, "shardd", 31);
   const auto sweeper = scene.thread(35, "sweeper");

@@ -2,23 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "report/function_name.h"
-#include "report/ink.h"
 #include "report/report_json.h"
 #include "report/report_reader.h"
 #include "report/report_text.h"
 #include "report/words.h"
 #include "scenes.h"
+#include "whole_text.h"
 
 namespace impasse::report {
 namespace {
-
-std::string text_of(const Report& report) {
-  return report_line(report) + "\n" + report_text(report, {});
-}
 
 void expect_round_trip(const Report& report, const std::string& name) {
   const std::string json = report_json(report);
@@ -89,56 +83,6 @@ TEST(Json, OnePcWithTwoNamesIsTwoPlaces) {
   Report report = abba();
   report.threads[0].wait->site.sources.clear();
   expect_round_trip(report, "half named");
-}
-
-TEST(Json, FewBytesDoNotBecomeManyWhenTheyAreRead) {
-  auto json = nlohmann::json::parse(report_json(abba()));
-  json["places"][0]["sources"] = nlohmann::json::array(
-      {{{"function", std::string(4U << 20U, 'f')}, {"file", ""}, {"line", 0}}});
-  const auto frame = nlohmann::json{{"place", 0}, {"grade", "exact"}, {"signal", false}};
-  json["stacks"][0]["frames"] = nlohmann::json::array();
-  for (int i = 0; i < 10'000; ++i) json["stacks"][0]["frames"].push_back(frame);
-  std::string problem;
-  read_report(json.dump(), problem);
-  EXPECT_NE(problem.find("their names are too long"), std::string::npos) << problem;
-}
-
-TEST(StackDepot, KeepsEqualOnesOnce) {
-  symbolize::StackDepot depot;
-  symbolize::Stack stack;
-  EXPECT_EQ(depot.keep(stack), symbolize::kNoStack);
-  EXPECT_EQ(depot.at(symbolize::kNoStack), symbolize::Stack{});
-  stack.frames.resize(2);
-  stack.frames[0].pc = 1;
-  stack.frames[1].pc = 2;
-  stack.frames[1].stack_pointer = 77;
-  EXPECT_EQ(depot.keep(stack), 0U);
-  stack.frames[1].stack_pointer = 78;
-  EXPECT_EQ(depot.keep(stack), 0U);
-  const std::vector<std::function<void(symbolize::Stack&)>> changes = {
-      [](auto& s) { s.frames[0].pc = 3; },
-      [](auto& s) { s.frames[0].grade = symbolize::Grade::kGuessed; },
-      [](auto& s) { s.frames[0].returns_here = false; },
-      [](auto& s) { s.frames[0].signal = true; },
-      [](auto& s) {
-        s.frames[0].sources = {{"f", "", 0}};
-      },
-      [](auto& s) { s.frames.pop_back(); },
-      [](auto& s) { s.whole = true; },
-      [](auto& s) { s.trouble = "because"; },
-      [](auto& s) { s.left_out = 4; },
-      [](auto& s) { s.left_out_after = 1; },
-  };
-  symbolize::StackId next = 1;
-  for (const auto& change : changes) {
-    symbolize::Stack other = stack;
-    change(other);
-    EXPECT_EQ(depot.keep(other), next);
-    EXPECT_EQ(depot.keep(other), next);
-    EXPECT_EQ(depot.at(next), depot.all()[next]);
-    ++next;
-  }
-  EXPECT_EQ(depot.all().size(), changes.size() + 1);
 }
 
 TEST(Text, HostileNamesStayPrintableAndBounded) {
@@ -314,164 +258,6 @@ TEST(Text, CircleInTheCrowdEnds) {
     report.finding.crowd[i].blocker = report.finding.crowd[i + 1].waiter;
   }
   EXPECT_LT(text_of(report).size(), std::size_t{64} << 10);
-}
-
-// ---- reading what is no report
-
-class Damage : public testing::Test {
- protected:
-  static std::string problem_of(const nlohmann::ordered_json& json) {
-    std::string problem;
-    const Report report = read_report(json.dump(), problem);
-    if (problem.empty()) (void)text_of(report);
-    return problem;
-  }
-  void replace_every_value(const Report& report);
-  nlohmann::ordered_json json_ = nlohmann::ordered_json::parse(report_json(abba_with_crowd()));
-};
-
-TEST_F(Damage, SaysWhatIsWrongAndWhere) {
-  auto damaged = json_;
-  damaged["threads"][1]["wait"]["kind"] = "mutexx";
-  EXPECT_EQ(problem_of(damaged), "threads[1].wait.kind is a word that is not known");
-  damaged = json_;
-  damaged["finding"]["cycle"][0]["waiter"] = 500;
-  EXPECT_EQ(problem_of(damaged), "finding.cycle[0].waiter points to what is not there");
-  damaged = json_;
-  damaged["threads"][0].erase("tid");
-  EXPECT_EQ(problem_of(damaged), "threads[0] has no \"tid\"");
-  damaged = json_;
-  damaged["process"]["pid"] = -1;
-  EXPECT_EQ(problem_of(damaged), "process.pid is no number without sign");
-  damaged["process"]["pid"] = 5'000'000'000;
-  EXPECT_EQ(problem_of(damaged), "process.pid is too big");
-  damaged = json_;
-  damaged["schema"] = "impasse/2";
-  EXPECT_EQ(problem_of(damaged),
-            "its schema is impasse/2, and this version of impasse reads impasse/1");
-  damaged = json_;
-  damaged["locks"][0]["address"] = "55d0";
-  EXPECT_EQ(problem_of(damaged), "locks[0].address is no address");
-  damaged = json_;
-  damaged["locks"] = 3;
-  EXPECT_EQ(problem_of(damaged), "locks is no list");
-  std::string problem;
-  read_report("", problem);
-  EXPECT_EQ(problem, "it is no JSON, or not all of it is there");
-  read_report("[]", problem);
-  EXPECT_EQ(problem, "it is no object");
-  read_report(std::string(1'000'000, '['), problem);
-  EXPECT_NE(problem, "");
-}
-
-TEST_F(Damage, KeysOfALaterVersionAreIgnored) {
-  json_["finding"]["severity"] = "high";
-  json_["threads"][0]["cpu"] = 3;
-  EXPECT_EQ(problem_of(json_), "");
-}
-
-void paths_of(const nlohmann::ordered_json& json, const std::string& path,
-              std::vector<nlohmann::ordered_json::json_pointer>& paths) {
-  paths.emplace_back(path);
-  std::size_t i = 0;
-  for (const auto& [key, value] : json.items()) {
-    if (++i > 3 && json.is_array()) break;
-    if (value.is_structured()) {
-      paths_of(value, path + "/" + key, paths);
-    } else {
-      paths.emplace_back(path + "/" + key);
-    }
-  }
-}
-
-// Every value replaced by every kind of wrong one, and taken away.
-TEST_F(Damage, EveryValueReplaced) {
-  replace_every_value(join_under_lock());
-}
-
-TEST_F(Damage, EveryValueOfAStuckGroupReplaced) {
-  replace_every_value(crosswise_conditions());
-}
-
-void Damage::replace_every_value(const Report& report) {
-  json_ = nlohmann::ordered_json::parse(report_json(report));
-  std::vector<nlohmann::ordered_json::json_pointer> paths;
-  paths_of(json_, "", paths);
-  const std::vector<nlohmann::ordered_json> wrong = {nullptr,
-                                                     true,
-                                                     -1,
-                                                     4'294'967'294U,
-                                                     18'446'744'073'709'551'615U,
-                                                     1.5,
-                                                     "",
-                                                     "0x",
-                                                     "0xffffffffffffffff",
-                                                     nlohmann::ordered_json::array(),
-                                                     nlohmann::ordered_json::object(),
-                                                     nlohmann::ordered_json::array({nullptr})};
-  std::size_t refused = 0;
-  for (const auto& path : paths) {
-    for (const auto& value : wrong) {
-      auto damaged = json_;
-      damaged[path] = value;
-      refused += problem_of(damaged).empty() ? 0U : 1U;
-    }
-  }
-  EXPECT_GT(refused, paths.size() * 5);
-}
-
-TEST_F(Damage, BytesFlipped) {
-  const std::string whole = report_json(readers_behind_writer());
-  std::uint64_t random = 88172645463325252U;
-  for (int i = 0; i < 400; ++i) {
-    std::string bytes = whole;
-    for (int j = 0; j < 3; ++j) {
-      random ^= random << 13U;
-      random ^= random >> 7U;
-      random ^= random << 17U;
-      bytes[random % bytes.size()] = static_cast<char>(random >> 32U);
-    }
-    if (i % 4 == 0) bytes.resize(random % bytes.size());
-    std::string problem;
-    const Report report = read_report(bytes, problem);
-    if (problem.empty()) (void)text_of(report);
-  }
-}
-
-// ---- names of functions
-
-TEST(FunctionName, Short) {
-  const std::vector<std::pair<std::string, std::string>> cases = {
-      {"recvfrom", "recvfrom"},
-      {"Stream::tryGetView(Context&)", "Stream::tryGetView"},
-      {"RaftNode::status() const", "RaftNode::status"},
-      {"void std::__invoke<int, char>(int&&)", "std::__invoke<int, char>"},
-      {"(anonymous namespace)::f(int)", "(anonymous namespace)::f"},
-      {"A::operator()(int) const", "A::operator()"},
-      {"A::operator<<(int)", "A::operator<<"},
-      {"std::ostream& operator<< <int>(std::ostream&, int)", "operator<< <int>"},
-      {"A::operator bool() const", "A::operator bool"},
-      {"operator new(unsigned long)", "operator new"},
-      {"f(int)::{lambda(int)#2}::operator()(int) const", "f(…)::{lambda#2}::operator()"},
-      {"g[abi:cxx11](int)", "g"},
-      {"h(int) [clone .cold]", "h"},
-      {"std::map<std::string, std::vector<int>>::at(int)", "std::map<…>::at"},
-      {"A::operator->() const", "A::operator->"},
-      {"foo(void (*)(int))", "foo"},
-      {"", ""},
-      {"((((", "(((("},
-      {"operator", "operator"},
-  };
-  for (const auto& [full, expected] : cases) EXPECT_EQ(short_function(full), expected) << full;
-}
-
-TEST(Ink, CutsAndCounts) {
-  EXPECT_EQ(columns("a→b"), 3U);
-  EXPECT_EQ(columns(bold("ab") + dim("c")), 3U);
-  EXPECT_EQ(cut("abcdef", 4), "abc…");
-  EXPECT_EQ(cut("→→→", 3), "→→→");
-  EXPECT_EQ(cut("→→→→", 3), "→→…");
-  EXPECT_EQ(finished(bold("x") + "→", {}), "x→");
 }
 
 }  // namespace

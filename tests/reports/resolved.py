@@ -25,6 +25,8 @@ def resolved(report):
     for call in report.get("calls", []):
         put(call, "site", places)
         put(call, "held_site", places)
+    if "call" in report["finding"]:
+        put(report["finding"], "call", places)
     for order in report["finding"]["orders"]:
         put(order, "stack", stacks, nothing)
         for key in ("from_site", "to_site"):
@@ -46,6 +48,8 @@ def referring(report):
                 table.append(value)
             holder[key] = table.index(value)
 
+    if "call" in report["finding"]:
+        take(report["finding"], "call", report["places"])
     for thread in report["threads"]:
         for one in (*thread["holds"], *([thread["wait"]] if thread["wait"] else [])):
             take(one, "site", report["places"])

@@ -13,6 +13,11 @@ Report philosophers(std::uint32_t n);
 Report waiting_writer();
 Report join_under_lock();
 Report relock();
+Report refused_relock();
+Report join_ring();
+Report once_within_itself();
+Report once_and_lock();
+Report unseen_relock();
 Report upgrade();
 Report in_handler();
 
@@ -35,6 +40,7 @@ Report all_asleep(bool certain);
 Report full_queue_and_main();
 Report asleep_alone();
 Report waits_under_lock();
+Report barrier_too_few();
 
 Report orphaned_by_end();
 Report orphaned_by_fork();
@@ -43,6 +49,8 @@ Report starving_readers();
 Report holder_not_known();
 Report disk_stall();
 Report misuse_of(MisuseKind kind);
+Report destroyed_by_its_holder();
+Report round_about_the_root();
 Report everything();
 Report without_names();
 

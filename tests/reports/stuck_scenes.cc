@@ -245,4 +245,17 @@ Report waits_under_lock() {
   return scene.report;
 }
 
+// Three were to come, and there are two.
+Report barrier_too_few() {
+  ReportScene scene(FindingKind::kAllAsleep, "rounds", 40);
+  const auto bar = scene.lock("bar", LockKind::kBarrier);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    const auto one = scene.thread(40 + i, "round-" + std::to_string(i));
+    scene.waits(one, WaitKind::kBarrier, bar, 330 * kMillisecond, {"round()", "rounds.cc", 22});
+    scene.behind(one, kNobody, LinkReason::kSignaller);
+  }
+  scene.root(kNobody, bar);
+  return scene.report;
+}
+
 }  // namespace impasse::report

@@ -192,15 +192,45 @@ Report misuse_of(MisuseKind kind) {
   if (kind == MisuseKind::kUnlockByOther || kind == MisuseKind::kDestroyWhileHeld) {
     scene.took(a, mu, 4 * kSecond, entered);
   }
-  if (kind == MisuseKind::kRefusedRelock || kind == MisuseKind::kExitWhileHolding) {
-    scene.took(b, mu, 4 * kSecond, entered);
-  }
+  scene.report.finding.call = scene.frame({"Table::leave()", "table.cc", 90});
   if (kind == MisuseKind::kExitWhileHolding) {
+    scene.took(b, mu, 4 * kSecond, entered);
+    scene.report.finding.call = {};
     scene[b].activity.kind = system::ActivityKind::kGone;
     scene[b].ended_ns = kNow - kSecond;
     scene[b].stack = symbolize::kNoStack;
   }
   scene.root(b, mu);
+  return scene.report;
+}
+
+// The lock was its own; the stamp of the hold is a tick younger than the call.
+Report destroyed_by_its_holder() {
+  Report report = misuse_of(MisuseKind::kDestroyWhileHeld);
+  Thread& holder = report.threads[0];
+  Thread& culprit = report.threads[1];
+  culprit.holds = std::move(holder.holds);
+  holder.holds.clear();
+  culprit.holds[0].since_ns = report.finding.found_ns + 60 * kMillisecond;
+  return report;
+}
+
+// Each waits for what the other one holds, one of them for a while only: a signal handler.
+Report round_about_the_root() {
+  ReportScene scene(FindingKind::kLongWait, "drained", 70);
+  const auto drain = scene.thread(71, "drain");
+  const auto holder = scene.thread(72, "holder");
+  const auto queue = scene.lock("queue_mutex", LockKind::kMutex);
+  const auto journal = scene.lock("journal_mutex", LockKind::kMutex);
+  scene.took(drain, journal, 520 * kMillisecond, {"log_from_handler()", "drain.cc", 64});
+  scene.took(holder, queue, 540 * kMillisecond, {"hold()", "drain.cc", 90});
+  scene.waits(drain, WaitKind::kMutex, queue, 535 * kMillisecond, {"drain()", "drain.cc", 74});
+  scene.waits(holder, WaitKind::kMutex, journal, 532 * kMillisecond, {"log()", "drain.cc", 79});
+  scene.root(drain, journal);
+  scene.behind(holder, drain);
+  scene.behind(drain, holder);
+  scene.report.finding.threshold_ns = 500 * kMillisecond;
+  scene.report.finding.changed_hands = 0;
   return scene.report;
 }
 
@@ -323,7 +353,14 @@ std::vector<std::pair<std::string, Report>> all_scenes() {
       {"misuse_unlock_of_free", misuse_of(MisuseKind::kUnlockOfFree)},
       {"misuse_destroy_while_held", misuse_of(MisuseKind::kDestroyWhileHeld)},
       {"misuse_exit_while_holding", misuse_of(MisuseKind::kExitWhileHolding)},
-      {"misuse_refused_relock", misuse_of(MisuseKind::kRefusedRelock)},
+      {"misuse_destroyed_by_its_holder", destroyed_by_its_holder()},
+      {"refused_relock", refused_relock()},
+      {"round_about_the_root", round_about_the_root()},
+      {"join_ring", join_ring()},
+      {"once_within_itself", once_within_itself()},
+      {"once_and_lock", once_and_lock()},
+      {"unseen_relock", unseen_relock()},
+      {"barrier_too_few", barrier_too_few()},
       {"order_of_two", order_of_two()},
       {"order_of_three_raw", order_of_three_raw()},
       {"order_timed", order_timed()},

@@ -7,12 +7,20 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "reports"))
+
+import strict_schema
 
 COMMAND = os.environ["IMPASSE_TEST_COMMAND"]
 PRELOAD = os.environ["IMPASSE_TEST_PRELOAD"]
 NUMBERS = os.environ["IMPASSE_TEST_NUMBERS"]
+SCHEMA = HERE.parent.parent / "docs/stats.schema.json"
+VALIDATOR = strict_schema.validator_of(SCHEMA) if strict_schema.jsonschema else None
 MS = 1_000_000
 
 
@@ -56,10 +64,15 @@ class Case(unittest.TestCase):
         result = self.command("--json", "--top=100000", *flags, what)
         self.assertEqual(result.returncode, 0, result.stderr)
         numbers = json.loads(result.stdout)
+        self.assert_valid(numbers)
         self.assertEqual(numbers["schema"], "impasse-stats/1")
         self.assertEqual(numbers["dropped"], 0)
         self.assertFalse(numbers["torn"])
         return numbers
+
+    def assert_valid(self, numbers):
+        if VALIDATOR is not None:
+            self.assertEqual(strict_schema.complaints(VALIDATOR, numbers), [])
 
     def lock(self, numbers, name):
         found = [lock for lock in numbers["locks"] if lock.get("name") == name]

@@ -152,7 +152,10 @@ transparency_cases(surroundings CASES
 transparency_driver(waking waking.cc)
 transparency_cases(waking CASES
   semaphore-alone semaphore-wakes semaphore-interrupted semaphore-posted-by-a-handler
-  semaphore-cancelled semaphore-unmapped-at-once semaphore-traffic semaphore-of-two-processes
+  semaphore-cancelled semaphore-unmapped-at-once semaphore-traffic semaphore-of-two-processes)
+
+transparency_driver(meeting meeting.cc)
+transparency_cases(meeting CASES
   barrier-rounds barrier-is-no-cancellation-point once-nested once-waited-for once-passed-on
   once-across-a-fork once-makes-threads)
 
@@ -168,4 +171,4 @@ target_compile_options(transparency_calls_fortified PRIVATE
 transparency_all_registered(
   outcomes cancellation cancellation_own_libstdcxx exceptions exceptions_own_libstdcxx forking
   spawning endings loading dynamic versions own_malloc own_malloc_shared signals scale mixes fibres cpp
-  lifetimes surroundings waking calls calls_fortified)
+  lifetimes surroundings waking meeting calls calls_fortified)

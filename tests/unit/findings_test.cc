@@ -57,6 +57,31 @@ TEST_F(FindingsTest, NothingIsToldOfASingleLook) {
   EXPECT_FALSE(findings_.wants_second_look());
 }
 
+// One of the two has left its wait by a jump out of a signal handler, and reads from a socket now.
+TEST_F(FindingsTest, WhoIsElsewhereWaitsForNobody) {
+  abba();
+  scene_.sleeps_at(0, 2);
+  scene_.sleeps_at(1, 1, Sleep::kElsewhere);
+  const auto look_and_ask = [this] {
+    pass(scene_, 20'000'000);
+    return findings_.look(scene_.snapshot, Scene::probe, Scene::sleep, {});
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(look_and_ask().empty());
+  scene_.sleeps_at(1, 1);  // a handler of a signal was at work
+  EXPECT_EQ(look_and_ask().size(), 1U);
+}
+
+TEST_F(FindingsTest, WhoseSleepIsNotKnownIsBelieved) {
+  abba();
+  scene_.sleeps_at(0, 2);
+  std::size_t told = 0;
+  for (int i = 0; i < 2; ++i) {
+    pass(scene_, 20'000'000);
+    told += findings_.look(scene_.snapshot, Scene::probe, Scene::sleep, {}).size();
+  }
+  EXPECT_EQ(told, 1U);
+}
+
 TEST_F(FindingsTest, AnotherWaitOfTheSameThreadsIsNotTheSame) {
   abba();
   EXPECT_TRUE(look().empty());

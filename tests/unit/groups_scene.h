@@ -66,6 +66,11 @@ class GroupsScene : public Scene {
     signalled(thread, semaphore, SignalKind::kPost, tick);
   }
 
+  // Has had this mutex, or asked for this semaphore.
+  void touches(std::uint32_t thread, std::uint64_t object) {
+    add_place(snapshot.threads[thread].touched, touched_place(object));
+  }
+
   std::vector<Verdict> judged_groups() const {
     const WaitGraph graph(snapshot, probe, sleep);
     std::vector<Verdict> verdicts = judge(snapshot, graph, {});

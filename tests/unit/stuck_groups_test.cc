@@ -61,6 +61,29 @@ TEST_F(StuckGroups, AnIdlePoolWithALiveProducerIsSilent) {
   EXPECT_TRUE(scene_.silent());
 }
 
+// It may be about to signal for the first time.
+TEST_F(StuckGroups, WhoHasEverHadTheMutexMaySignal) {
+  fill_the_queue();
+  scene_.touches(up_, kMutex + 8);
+  EXPECT_FALSE(scene_.silent());
+  scene_.touches(up_, kMutex);
+  EXPECT_TRUE(scene_.silent());
+  // It waits with them.
+  scene_.waits_for(up_, kRoom, kMutex);
+  EXPECT_FALSE(scene_.silent());
+}
+
+TEST_F(StuckGroups, WhoHasTakenATokenMayGiveItBack) {
+  for (const std::uint32_t worker : {a_, b_}) {
+    scene_.waits_to_be_posted(worker, kRoom);
+    scene_.posts(worker, kRoom);
+    scene_.touches(worker, kRoom);
+  }
+  EXPECT_FALSE(scene_.silent());
+  scene_.touches(up_, kRoom);
+  EXPECT_TRUE(scene_.silent());
+}
+
 TEST_F(StuckGroups, AProducerInATimedWaitIsAwake) {
   fill_the_queue();
   scene_.signals(up_, kRoom);

@@ -23,10 +23,7 @@ class Model {
   Set stuck() const {
     Set set;
     for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
-      const auto& wait = graph_.wait(i);
-      if (!wait || wait->timed || wait->in_handler || snapshot_.threads[i].changing) continue;
-      if ((snapshot_.tick - wait->tick) * snapshot_.tick_ns < kLastingNs) continue;
-      set.insert(i);
+      if (waits_long(i)) set.insert(i);
     }
     for (bool changed = true; changed;) {
       changed = false;
@@ -38,6 +35,13 @@ class Model {
   }
 
  private:
+  bool waits_long(std::uint32_t thread) const {
+    const auto& wait = graph_.wait(thread);
+    if (!wait || wait->timed || wait->in_handler || snapshot_.threads[thread].changing)
+      return false;
+    return (snapshot_.tick - wait->tick) * snapshot_.tick_ns >= kLastingNs;
+  }
+
   bool stays(std::uint32_t thread, const Set& set) const {
     const CurrentWait& wait = *graph_.wait(thread);
     if (wait.for_lock() || wait.kind == WaitKind::kJoin) return is_blocked(thread, set);
@@ -86,6 +90,7 @@ class Model {
         if (!set.contains(i)) return false;
       }
       if (!set.contains(i) && is_like_a_signaller(thread, wait.object, *known)) return false;
+      if (!set.contains(i) && has_touched(thread, wait)) return false;
     }
     if (const std::uint32_t maker = known->gone_signallers_maker) {
       any = true;
@@ -95,6 +100,18 @@ class Model {
       if (!stands_still) return false;
     }
     return any && !is_in_use(wait.partner, set);
+  }
+
+  // The mutex of anybody who waits for the condition, or the semaphore.
+  bool has_touched(const ThreadFact& thread, const CurrentWait& awaited) const {
+    for (std::uint32_t i = 0; i < snapshot_.threads.size(); ++i) {
+      const auto& wait = graph_.wait(i);
+      if (!waits_long(i) || wait->kind != awaited.kind || wait->object != awaited.object) continue;
+      const bool posted = wait->kind == WaitKind::kSemaphore;
+      const std::uint64_t place = touched_place(posted ? wait->object : wait->partner);
+      if ((thread.touched[place / 64] >> (place % 64) & 1) != 0) return true;
+    }
+    return false;
   }
 
   bool signals(std::uint32_t thread, std::uint64_t object) const {
@@ -160,6 +177,8 @@ class RandomScene : public GroupsScene {
       if (below(40) == 0) snapshot.threads[i].changing = true;
       if (below(5) == 0) snapshot.threads[i].entry = 0x900 + below(3);
       if (below(5) == 0) snapshot.threads[i].maker = 1 + below(n);
+      if (below(12) == 0) touches(i, kPartners + below(2));
+      if (below(12) == 0) touches(i, kSemaphores + below(2));
     }
     for (unsigned i = 0; i < n; ++i) {
       if (below(8) != 0) let_wait(i, n);
