@@ -226,6 +226,8 @@ template <typename Kind, auto& kReal>
   ThreadSlot& slot = *current_slot;
   const std::uint64_t state = slot.state.load(std::memory_order_relaxed);
   const std::uint64_t depth = depth_of(state);
+  if (depth == 0) [[unlikely]]
+    return release_slowly<Kind, kReal>(lock);
   // The oldest is a good guess, unless there may be a newer level of the same lock.
   std::uint64_t i = 0;
   if (slot.holds[0].lock.load(std::memory_order_relaxed) != address_of(lock) || depth < 2 ||

@@ -19,8 +19,8 @@ ThreadSlot* attach_current();
 // This thread has this slot from now on.
 void enter_slot(ThreadSlot& slot);
 
-// From now on this thread's calls pass straight through.
-void detach_current();
+// From now on this thread's calls pass straight through. The place that it had, or null.
+ThreadSlot* detach_current();
 
 // Our own work in a program's thread leaves errno as the program had it.
 class ErrnoKept {

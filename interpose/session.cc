@@ -152,12 +152,15 @@ void enter_slot(ThreadSlot& slot) {
   if (stats_wanted) begin_counting(slot);
   slot.life.store(static_cast<std::uint32_t>(ThreadLife::kLive), std::memory_order_release);
   current_slot = &slot;
+  passive = false;
   watch_thread_end();
 }
 
-void detach_current() {
-  current_slot = nullptr;
+ThreadSlot* detach_current() {
   passive = true;
+  // A signal handler before this may have taken a place, one after it takes none.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return std::exchange(current_slot, nullptr);
 }
 
 ThreadSlot* attach_current() {
@@ -167,11 +170,20 @@ ThreadSlot* attach_current() {
     passive = true;
     return nullptr;
   }
+  // A signal handler from here on passes straight through: a thread has one place. One that came
+  // before this has taken it.
+  passive = true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (current_slot != nullptr) {
+    passive = false;
+    return current_slot;
+  }
   const std::uint32_t tid = own_tid();
   const bool main_thread = tid == static_cast<std::uint32_t>(syscall(SYS_getpid));
   if (ledger() == nullptr && main_thread) {
     solo_slot.tid.store(tid, std::memory_order_relaxed);
     current_slot = &solo_slot;
+    passive = false;
     return current_slot;
   }
   begin_watching();

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <new>
+#include <utility>
 
 #include "detector/departures.h"
 #include "detector/order_phase.h"
@@ -23,6 +24,14 @@ constinit std::atomic<bool> end_key_made{false};
 constinit std::atomic<long> threads{1};
 thread_local constinit bool counted __attribute__((tls_model("initial-exec"))) = false;
 
+void give_back(ThreadSlot& slot, Ledger& ledger) {
+  leave_holds_behind(slot, ledger, monotonic_ns());
+  leave_signals_behind(slot, ledger);
+  note_end(slot, ledger);
+  ledger.leave_tid(slot.tid.load(std::memory_order_relaxed));
+  ledger.release_slot(slot);
+}
+
 void at_thread_end(void* round) {
   // Other destructors may still lock: come back in every round that libc grants, and act in the
   // last.
@@ -32,15 +41,8 @@ void at_thread_end(void* round) {
     return;
   }
   const ErrnoKept errno_kept;
-  ThreadSlot* const slot = current_slot;
-  detach_current();
-  if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) {
-    leave_holds_behind(*slot, *here, monotonic_ns());
-    leave_signals_behind(*slot, *here);
-    note_end(*slot, *here);
-    here->leave_tid(slot->tid.load(std::memory_order_relaxed));
-    here->release_slot(*slot);
-  }
+  ThreadSlot* const slot = detach_current();
+  if (Ledger* const here = ledger(); here != nullptr && slot != nullptr) give_back(*slot, *here);
   if (threads.fetch_sub(1, std::memory_order_acq_rel) == 1 && companions.dismiss != nullptr) {
     companions.dismiss();
   }
@@ -117,7 +119,8 @@ void discard_start(void* packed) {
 }
 
 Start unpack_start(void* packed) {
-  counted = true;  // by its creator
+  // By its creator; and by a signal handler, if one has locked already.
+  if (std::exchange(counted, true)) thread_was_not_made();
   if (Start* const page = as_page(packed)) {
     const Start start = *page;
     munmap(page, sizeof(Start));
@@ -125,6 +128,8 @@ Start unpack_start(void* packed) {
     return start;
   }
   auto& slot = *static_cast<ThreadSlot*>(packed);
+  // Two of one number, and the watchdog would take one of them for that of a thread that is gone.
+  if (ThreadSlot* const of_handler = detach_current()) give_back(*of_handler, *ledger());
   enter_slot(slot);
   enter_stack(slot);
   if (Ledger* const here = ledger()) note_birth(slot, *here);

@@ -44,7 +44,9 @@ class HandMade:
         one = order("one", (0, 1), ("first", "second"))
         other = order("other", (1, 0), ("third", "fourth"), to_mode="shared")
         self.finding = {"cycle": [], "doubt": "none", "orders": [one, other]}
-        self.locks = [{"name": "ns::a_mutex"}, {"name": "b_mutex+0x28"}, {"name": "c_mutex"}]
+        names = ("ns::a_mutex", "b_mutex+0x28", "c_mutex")
+        self.locks = [{"name": name, "owner_word": None, "variety": ""} for name in names]
+        self.threads = [{"tid": 71}]
 
     def lock_name(self, index):
         return self.locks[index]["name"]
@@ -72,6 +74,12 @@ class Spoilt(OrderFindings):
 
     def test_one_thread_twice(self):
         self.orders[0]["tid"] = self.orders[1]["tid"]
+        self.refused()
+
+    def test_word_of_a_lock_that_is_gone(self):
+        self.report.locks[0]["owner_word"] = 71
+        self.check()
+        self.report.locks[0]["owner_word"] = 3010642783
         self.refused()
 
     def test_other_lock(self):
