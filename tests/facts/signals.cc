@@ -111,7 +111,66 @@ void handler_forks() {
   holder.run([&] { must(pthread_mutex_unlock(&m) == 0); });
 }
 
+struct Beginner {
+  pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+  Gate locked;
+  Gate end;
+  pid_t tid = 0;
+
+  static void* run(void* self) {
+    auto& mine = *static_cast<Beginner*>(self);
+    mine.tid = gettid();
+    must(pthread_mutex_lock(&mine.held) == 0);
+    mine.locked.open();
+    mine.end.pass();
+    must(pthread_mutex_unlock(&mine.held) == 0);
+    return nullptr;
+  }
+};
+
+// The signal is there already, and the new thread is the first that takes it: the handler locks
+// before anything of the thread's own has run.
+void handler_before_begin() {
+  Actor companion;  // threads are watched from now on
+  pthread_mutex_t in_between = PTHREAD_MUTEX_INITIALIZER;
+  int handled = 0;
+  in_handler = [&] {
+    must(pthread_mutex_lock(&in_between) == 0);
+    must(pthread_mutex_unlock(&in_between) == 0);
+    ++handled;
+  };
+  struct sigaction action {};
+  action.sa_handler = handle;
+  must(sigaction(SIGUSR2, &action, nullptr) == 0);
+  sigset_t none;
+  sigset_t blocked;
+  sigemptyset(&none);
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR2);
+  must(pthread_sigmask(SIG_BLOCK, &blocked, nullptr) == 0);
+  pthread_attr_t attributes;
+  must(pthread_attr_init(&attributes) == 0);
+  must(pthread_attr_setsigmask_np(&attributes, &none) == 0);
+  companion.run([&] {
+    must(pthread_sigmask(SIG_BLOCK, &blocked, nullptr) == 0);
+    must(kill(getpid(), SIGUSR2) == 0);
+  });
+  Beginner beginner;
+  pthread_t thread{};
+  must(pthread_create(&thread, &attributes, Beginner::run, &beginner) == 0);
+  beginner.locked.pass();
+  Expected()
+      .number("beginner", beginner.tid)
+      .number("handled", handled)
+      .address("lock", &beginner.held)
+      .show();
+  beginner.end.open();
+  must(pthread_join(thread, nullptr) == 0);
+  pthread_attr_destroy(&attributes);
+}
+
 constexpr Situation kSituations[] = {
+    {"handler_before_begin", handler_before_begin},
     {"handler_waits", handler_waits},
     {"handler_reads", handler_reads},
     {"handler_forks", handler_forks},

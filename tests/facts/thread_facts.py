@@ -148,6 +148,21 @@ class SignalFacts(FactsCase):
     def test_handler_reads(self):
         self.check_handler("handler_reads", "read", lambda lock: hold(lock, "rwlock"))
 
+    def test_handler_before_begin(self):
+        """One place a thread: of two the watchdog would take one back, be it the one in use."""
+        line = self.first_line(play := self.play("handler_before_begin"))
+        self.assertEqual(line["handled"], 1)
+        first = self.facts(play)
+        self.assert_holds(first, line["beginner"], hold(line["lock"]))
+
+        def a_second_later():
+            facts = self.facts(play)
+            self.assert_holds(facts, line["beginner"], hold(line["lock"]))
+            self.assertGreater(facts["clock"]["tick"], first["clock"]["tick"] + 150)
+
+        self.eventually(a_second_later)
+        self.assert_ends_well(play)
+
     def test_handler_forks(self):
         for line in self.lines(play := self.play("handler_forks")):
             self.assertEqual(line["child_status"], 0)
