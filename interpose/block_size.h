@@ -13,8 +13,8 @@ namespace impasse {
 // libc's own malloc writes a block's size in the word before it. Other allocators: their
 // malloc_usable_size, if they have one, is asked for blocks whose first two pages are marked;
 // larger ones of theirs are not searched to the end.
-// Addresses from 1 up to this one have libc's size before them: all or none.
-extern constinit std::uint64_t libc_blocks_end __attribute__((visibility("hidden")));
+// Blocks above this address have libc's size before them: all (but null is none), or none.
+extern constinit std::uint64_t libc_blocks_above __attribute__((visibility("hidden")));
 
 // Finds out who allocates. Called when the first lock may come to matter.
 void recognize_allocator();
@@ -27,7 +27,7 @@ inline std::uint64_t libc_chunk_size(const void* p) {
   const auto start = reinterpret_cast<std::uint64_t>(p);
   if (lock_pages.may_hold_locks_here_or_next(start)) [[unlikely]]
     return true;
-  if (start - 1 >= libc_blocks_end) [[unlikely]]
+  if (start <= libc_blocks_above) [[unlikely]]
     return false;
   return static_cast<const std::uint64_t*>(p)[-1] > kPage;
 }
