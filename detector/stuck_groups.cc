@@ -84,6 +84,7 @@ class GroupJudgement {
   bool is_private(const Obstacle* obstacle, const CurrentWait& wait) const;
   bool no_other_tasks() const;
   bool catches_signals();
+  bool timer_calls_program() const;
   std::vector<Threads> groups() const;
   bool any_posted(const Threads& threads) const;
 
@@ -167,6 +168,11 @@ bool GroupJudgement::no_other_tasks() const {
 bool GroupJudgement::catches_signals() {
   if (!catches_) catches_ = process_.catches_signals == nullptr || process_.catches_signals();
   return *catches_;
+}
+
+// Those who wait may be waiting for just that.
+bool GroupJudgement::timer_calls_program() const {
+  return process_.timer_calls_program != nullptr && process_.timer_calls_program();
 }
 
 std::vector<GroupJudgement::Threads> GroupJudgement::groups() const {
@@ -319,6 +325,7 @@ void GroupJudgement::all() {
   find_explained();
   const bool everybody = everybody_waits();
   if (everybody && nothing_explained_) {
+    if (timer_calls_program()) return;
     Threads threads(snapshot_.threads.size());
     std::iota(threads.begin(), threads.end(), 0U);
     // A handler may post: that is what it can do.
@@ -331,7 +338,9 @@ void GroupJudgement::all() {
   if (!all_wait_lastingly() && the_others_have_just_begun()) return;
   std::unordered_map<std::uint64_t, std::size_t> alike;  // by sites
   const std::size_t most = verdicts_.size() + kMostGroups;
-  for (const Threads& threads : groups()) {
+  const std::vector<Threads> all_groups = groups();
+  if (!all_groups.empty() && timer_calls_program()) return;
+  for (const Threads& threads : all_groups) {
     if (verdicts_.size() >= most) return;
     if (any_posted(threads) && catches_signals()) continue;
     Verdict verdict = verdict_over(FindingKind::kStuckCondition, threads);

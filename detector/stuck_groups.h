@@ -17,6 +17,8 @@ struct ProcessView {
   bool (*tasks)(std::vector<std::uint32_t>& tids) = nullptr;
   // Whether a handler of the program may run in a thread that sleeps.
   bool (*catches_signals)() = nullptr;
+  // Whether a timer is running that will run a function of the program.
+  bool (*timer_calls_program)() = nullptr;
 };
 
 // Adds to the verdicts that judge() reached over the same facts.

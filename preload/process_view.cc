@@ -10,6 +10,7 @@
 #include "interpose/session.h"
 #include "system/kernel_text.h"
 #include "system/tasks.h"
+#include "system/timers.h"
 
 // The linker's names for the beginning and the end of this object.
 extern "C" const char __ehdr_start __attribute__((visibility("hidden")));
@@ -23,6 +24,7 @@ constexpr std::string_view kSideThread = "impasse/names\n";
 // Those that libc catches itself: cancellation, and setuid() in all threads.
 constexpr int kFirstOfLibc = 32;
 constexpr int kLastOfLibc = 33;
+constexpr int kLastSignal = 64;
 
 std::uint32_t own_tid() {
   return static_cast<std::uint32_t>(syscall(SYS_gettid));
@@ -80,28 +82,42 @@ bool is_answered_by_us(int signal) {
          handler < reinterpret_cast<std::uint64_t>(&_end);
 }
 
-// What cannot be known counts as caught.
-bool catches_signals() {
+constexpr std::uint64_t bit_of(int signal) {
+  return std::uint64_t{1} << (signal - 1);
+}
+
+// Those that run a handler of the program. What cannot be known counts as caught.
+std::uint64_t caught_signals() {
   std::array<char, 8192> text;
   std::size_t size = 0;
   std::uint64_t caught = 0;
   const int error = system::ProcFiles{}.read(own_tid(), "status", text.data(), text.size(), size);
   if (error != 0 ||
       !system::parse_number(system::field({text.data(), size}, "SigCgt:"), 16, caught)) {
-    return true;
+    return ~std::uint64_t{0};
   }
-  for (int signal = 1; signal <= 64; ++signal) {
-    if ((caught >> (signal - 1) & 1) == 0 || is_of_errors(signal)) continue;
-    if (signal >= kFirstOfLibc && signal <= kLastOfLibc) continue;
-    if (!is_answered_by_us(signal)) return true;
+  for (int signal = 1; signal <= kLastSignal; ++signal) {
+    if ((caught & bit_of(signal)) == 0) continue;
+    const bool of_libc = signal >= kFirstOfLibc && signal <= kLastOfLibc;
+    if (of_libc || is_of_errors(signal) || is_answered_by_us(signal)) caught &= ~bit_of(signal);
   }
-  return false;
+  return caught;
+}
+
+bool catches_signals() {
+  return caught_signals() != 0;
+}
+
+bool timer_calls_program() {
+  const std::uint64_t run = caught_signals() | bit_of(system::kSignalOfTimerThreads);
+  std::uint64_t due = 0;
+  return !system::signals_of_running_timers(due) ? catches_signals() : (due & run) != 0;
 }
 
 }  // namespace
 
 ProcessView process_view() {
-  return {tasks, catches_signals};
+  return {tasks, catches_signals, timer_calls_program};
 }
 
 }  // namespace impasse

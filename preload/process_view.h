@@ -2,7 +2,8 @@
 //
 // Promises: nobody is disturbed. Cost: of tasks() a system call for some hundred threads, and some
 // 10 µs for each that is in no ledger; of catches_signals() one file and a system call for each
-// signal that is caught. For the watchdog's thread.
+// signal that is caught; of timer_calls_program() that, a file, and a system call for each timer.
+// For the watchdog's thread.
 #pragma once
 
 #include "detector/stuck_groups.h"

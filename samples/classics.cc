@@ -29,6 +29,8 @@ constexpr Entry kClassics[] = {
     CLASSIC(robust_owner),    CLASSIC(idle_pool),         CLASSIC(futures),
     CLASSIC(long_join),       CLASSIC(signalled_holding), CLASSIC(signalled_in_time),
     CLASSIC(signalled_join),  CLASSIC(handler_on_wait),   CLASSIC(unseen_relock),
+    CLASSIC(ticking),         CLASSIC(ticking_made),      CLASSIC(ticking_thread),
+    CLASSIC(ticking_unheard), CLASSIC(ticking_unhandled),
 };
 
 #undef CLASSIC

@@ -17,7 +17,6 @@
 
 #include <array>
 #include <condition_variable>
-#include <csignal>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
@@ -186,12 +185,9 @@ void go_well(const StreamTracker& tracker) {
   if (!samples::wait_until(stuck)) samples::not_as_claimed("it does not get stuck");
   workers.announce();
   if (closing) {
-    // Nobody is awake to count the seconds of --for; without them no handler is there either, who
-    // could do something for those that sleep.
-    if (arguments.seconds() != 0) {
-      std::signal(SIGALRM, [](int) { std::_Exit(0); });
-      alarm(static_cast<unsigned>(arguments.seconds()));
-    }
+    // Nobody is awake to count the seconds of --for, and a handler could do something for those
+    // that sleep: the alarm itself ends the process.
+    alarm(static_cast<unsigned>(arguments.seconds()));
     tracker.close();
   }
   samples::sleep_until_the_end(arguments);

@@ -24,6 +24,10 @@ int fork_held(const samples::Arguments& arguments, bool repaired);
 int signal_relock(const samples::Arguments& arguments, bool repaired);
 int unseen_relock(const samples::Arguments& arguments, bool repaired);
 
+// ticking.cc: everybody waits, and a timer wakes nobody
+int ticking_unheard(const samples::Arguments& arguments, bool repaired);
+int ticking_unhandled(const samples::Arguments& arguments, bool repaired);
+
 // signalled.cc: stuck within a wait for a condition, on its way out
 int signalled_holding(const samples::Arguments& arguments, bool repaired);
 int signalled_in_time(const samples::Arguments& arguments, bool repaired);
@@ -57,5 +61,9 @@ int robust_owner(const samples::Arguments& arguments, bool repaired);
 int idle_pool(const samples::Arguments& arguments, bool repaired);
 int futures(const samples::Arguments& arguments, bool repaired);
 int long_join(const samples::Arguments& arguments, bool repaired);
+// ticking.cc: everybody waits for a timer
+int ticking(const samples::Arguments& arguments, bool repaired);
+int ticking_made(const samples::Arguments& arguments, bool repaired);
+int ticking_thread(const samples::Arguments& arguments, bool repaired);
 
 }  // namespace classics

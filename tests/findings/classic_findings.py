@@ -349,6 +349,33 @@ class Gone(FindingsCase):
                 self.assert_silent(f"classics {name} --repaired", wait="2s")
 
 
+class Ticking(FindingsCase):
+    """Everybody waits while a timer runs."""
+
+    def assert_all_wait(self, report):
+        self.assertEqual(sorted(report.name(link["waiter"]) for link in report.crowd), ["classics", "sleeper"])
+        self.assert_stack(report.thread_named("sleeper"), "waitForTheHour")
+
+    def test_ticking_unheard(self):
+        """Not before its handler has run, and woken nobody."""
+        report = self.only_report("classics ticking_unheard", "all_asleep")
+        self.assertFalse(report.finding["certain"])
+        self.assert_all_wait(report)
+        joined = report.thread_named("classics")["wait"]["since_ns"]
+        self.assertGreater(report.finding["found_ns"] - joined, 1_400_000_000)
+
+    def test_ticking_unhandled(self):
+        """A timer that nobody handles wakes nobody."""
+        report = self.only_report("classics ticking_unhandled", "all_asleep")
+        self.assertTrue(report.finding["certain"])
+        self.assert_all_wait(report)
+
+    def test_ticking_repaired(self):
+        for name in ("ticking_unheard", "ticking_unhandled"):
+            with self.subTest(name):
+                self.assert_silent(f"classics {name} --repaired", wait="10s")
+
+
 class Crowd(FindingsCase):
     def test_crowd(self):
         """2,000 threads behind one: one finding."""
@@ -382,6 +409,9 @@ HEALTHY = {
     "idle_pool": "100ms",
     "futures": "100ms",
     "long_join": "50ms",
+    "ticking": "100ms",
+    "ticking_made": "100ms",
+    "ticking_thread": "100ms",
 }
 
 

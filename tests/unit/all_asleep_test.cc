@@ -95,6 +95,14 @@ TEST_F(AllAsleep, AHandlerMayPost) {
   EXPECT_TRUE(scene_.silent());
 }
 
+TEST_F(AllAsleep, ATimerIsAboutToCallTheProgram) {
+  GroupsScene::signals_caught = true;
+  GroupsScene::timer_running = true;
+  EXPECT_TRUE(scene_.silent());
+  GroupsScene::timer_running = false;
+  EXPECT_EQ(scene_.group().kind, FindingKind::kAllAsleep);
+}
+
 TEST_F(AllAsleep, ASemaphoreWithTokens) {
   scene_.waits_to_be_posted(b_, kDone);
   scene_.locks[kDone].tokens = 1;

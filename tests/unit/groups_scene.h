@@ -17,6 +17,7 @@ class GroupsScene : public Scene {
     all_tasks = {};
     tasks_known = true;
     signals_caught = false;
+    timer_running = false;
   }
 
   // Its number is 1 more than its index.
@@ -95,7 +96,7 @@ class GroupsScene : public Scene {
               tids = all_tasks;
               return tasks_known;
             },
-            [] { return signals_caught; }};
+            [] { return signals_caught; }, [] { return timer_running; }};
   }
   // Everybody who waits sleeps there.
   void all_sleep() {
@@ -107,6 +108,7 @@ class GroupsScene : public Scene {
   static inline std::vector<std::uint32_t> all_tasks;
   static inline bool tasks_known = true;
   static inline bool signals_caught = false;
+  static inline bool timer_running = false;
 
  private:
   void signalled(std::uint32_t thread, std::uint64_t object, SignalKind kind, std::uint32_t tick) {
