@@ -11,9 +11,12 @@
 #include "command/help.h"
 #include "command/ledger_places.h"
 #include "command/live_report.h"
+#include "command/name_offline.h"
 #include "command/output.h"
 #include "command/process_view.h"
+#include "detector/stats_reader.h"
 #include "options/options.h"
+#include "report/fact_names.h"
 #include "report/facts.h"
 #include "report/facts_json.h"
 #include "report/facts_text.h"
@@ -42,9 +45,15 @@ struct Wish {
 constexpr std::string_view kFlags[] = {"--json", "--facts", "--running-stacks", "--debug-dir",
                                        "--help"};
 
-int print_facts(LedgerReading reading, const LedgerFile& file, report::Origin origin,
-                const ProcessView& process, bool json) {
+int print_facts(LedgerReading reading, LedgerFile& file, report::Origin origin,
+                const ProcessView& process, const LiveReportWish& wish) {
   report::Facts facts;
+  // Of a process that is gone nobody else knows what was where. A live one may be asked.
+  if (origin != report::Origin::kLive) {
+    facts.modules = modules_on_disk(read_maps(file, reading));
+    facts.names = report::to_be_named(reading.snapshot, facts.modules);
+    name_offline(facts.names, wish.debug_dirs);
+  }
   facts.snapshot = std::move(reading.snapshot);
   facts.origin = origin;
   if (facts.alive()) {
@@ -55,7 +64,7 @@ int print_facts(LedgerReading reading, const LedgerFile& file, report::Origin or
   facts.wall_ns = clock_ns(CLOCK_REALTIME);
   facts.ledger = file.path();
   facts.version = IMPASSE_VERSION;
-  return print(json ? report::facts_json(facts) : report::facts_text(facts));
+  return print(wish.json ? report::facts_json(facts) : report::facts_text(facts));
 }
 
 // Another way to read the rest of a sentence: "…: damaged: its regions overlap".
@@ -142,10 +151,10 @@ int dump_live(const ProcessView& process, const Wish& wish) {
   if (!wish.facts) {
     if (const auto status = print_live_report(process, file, wish.report)) return *status;
   }
-  return print_facts(std::move(reading), file, report::Origin::kLive, process, json);
+  return print_facts(std::move(reading), file, report::Origin::kLive, process, wish.report);
 }
 
-int dump_left_behind(const ProcessView& process, bool json) {
+int dump_left_behind(const ProcessView& process, const LiveReportWish& wish) {
   const std::string directory = ledger_directory();
   const std::string gone = process.presence == Presence::kEnded
                                ? named(process) + " has ended"
@@ -159,7 +168,7 @@ int dump_left_behind(const ProcessView& process, bool json) {
     }
     LedgerReading reading = read_ledger(file);
     if (reading.problem.empty()) {
-      return print_facts(std::move(reading), file, report::Origin::kLeftBehind, process, json);
+      return print_facts(std::move(reading), file, report::Origin::kLeftBehind, process, wish);
     }
     if (problem.empty()) problem = file.path() + ": " + reading.problem;
   }
@@ -170,9 +179,8 @@ int dump_left_behind(const ProcessView& process, bool json) {
 int dump_process(std::string_view number, const Wish& wish) {
   const AskedProcess asked = asked_process(number);
   if (!asked.problem.empty()) return fail(asked.problem);
-  return asked.process.presence == Presence::kLive
-             ? dump_live(asked.process, wish)
-             : dump_left_behind(asked.process, wish.report.json);
+  return asked.process.presence == Presence::kLive ? dump_live(asked.process, wish)
+                                                   : dump_left_behind(asked.process, wish.report);
 }
 
 // ---- a file
@@ -197,14 +205,14 @@ report::Origin origin_of(const LedgerFile& file, const Snapshot& snapshot, Proce
   return gone && original ? report::Origin::kLeftBehind : report::Origin::kFile;
 }
 
-int dump_file(const std::string& path, bool json) {
+int dump_file(const std::string& path, const LiveReportWish& wish) {
   LedgerFile file(path);
   if (!file) return fail(file.problem());
   LedgerReading reading = read_ledger(file);
   if (!reading.problem.empty()) return fail_reading(file, reading.problem);
   ProcessView process;
   const report::Origin origin = origin_of(file, reading.snapshot, process);
-  return print_facts(std::move(reading), file, origin, process, json);
+  return print_facts(std::move(reading), file, origin, process, wish);
 }
 
 }  // namespace
@@ -241,7 +249,7 @@ int dump(char** arguments) {
   }
   if (!what) return fail("impasse dump needs a process or a file: impasse dump [--json] PID|FILE");
   if (all_digits(*what)) return dump_process(*what, wish);
-  return dump_file(std::string(*what), wish.report.json);
+  return dump_file(std::string(*what), wish.report);
 }
 
 }  // namespace impasse::command

@@ -1,5 +1,7 @@
 #include "command/name_offline.h"
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstdio>
 #include <map>
@@ -66,6 +68,16 @@ void name_offline(report::Report& report, const std::vector<std::string>& debug_
   Namer(report, modules, debug_dirs).name_all();
   report.named = true;
   report.names_trouble.clear();
+}
+
+symbolize::Modules modules_on_disk(std::string_view maps, const std::string& root) {
+  auto modules = symbolize::Modules::from_maps(maps);
+  for (symbolize::Module& module : modules.all()) {
+    struct stat facts {};
+    const bool there = stat((root + module.path).c_str(), &facts) == 0;
+    if (there && facts.st_ino != module.inode) module.deleted = true;
+  }
+  return modules;
 }
 
 }  // namespace impasse::command

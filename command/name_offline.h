@@ -3,9 +3,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/report.h"
+#include "symbolize/modules.h"
 
 namespace impasse::command {
 
@@ -14,5 +16,9 @@ namespace impasse::command {
 // before the paths of modules: another process may see other files.
 void name_offline(report::Report& report, const std::vector<std::string>& debug_dirs,
                   const std::string& root = "");
+
+// The files of a /proc/PID/maps. One that another file took the place of has other addresses: it
+// counts as deleted, for no names rather than wrong ones.
+symbolize::Modules modules_on_disk(std::string_view maps, const std::string& root = "");
 
 }  // namespace impasse::command

@@ -1,7 +1,5 @@
 #include "command/stats.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -54,15 +52,6 @@ double measured_cycles_per_ns() {
   return static_cast<double>(cycles_now() - first) / ns;
 }
 
-// A file that took another one's place has other addresses: no names rather than wrong ones.
-void forget_replaced_files(symbolize::Modules& modules, const std::string& root) {
-  for (symbolize::Module& module : modules.all()) {
-    struct stat facts {};
-    const bool there = stat((root + module.path).c_str(), &facts) == 0;
-    if (there && facts.st_ino != module.inode) module.deleted = true;
-  }
-}
-
 int print_stats(LedgerFile& file, const LedgerReading& reading, const ProcessView* live,
                 const Wish& wish) {
   StatsReading read = read_stats(file, reading);
@@ -74,8 +63,7 @@ int print_stats(LedgerFile& file, const LedgerReading& reading, const ProcessVie
   const std::string root = live != nullptr && has_other_mounts(live->pid)
                                ? "/proc/" + std::to_string(live->pid) + "/root"
                                : "";
-  auto modules = symbolize::Modules::from_maps(live != nullptr ? live->maps : read.maps);
-  forget_replaced_files(modules, root);
+  const auto modules = modules_on_disk(live != nullptr ? live->maps : read.maps, root);
   report::StatsReport stats = report::stats_report(read, modules, wish.order);
   report::keep_top(stats, wish.top);
   std::erase_if(stats.names.modules, [](const report::Module& module) { return module.deleted; });

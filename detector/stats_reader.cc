@@ -31,6 +31,10 @@ class Reader {
       : source_(source), regions_(reading.regions) {}
 
   StatsReading take();
+  std::string take_maps() {
+    read_maps();
+    return std::move(result_.maps);
+  }
 
  private:
   template <typename T>
@@ -230,6 +234,10 @@ void StatFact::add(const StatFact& more) {
   acquisitions += more.acquisitions;
   hold.add(more.hold);
   wait.add(more.wait);
+}
+
+std::string read_maps(LedgerSource& source, const LedgerReading& reading) {
+  return Reader(source, reading).take_maps();
 }
 
 StatsReading read_stats(LedgerSource& source, const LedgerReading& reading) {

@@ -53,5 +53,7 @@ struct StatsReading {
 
 // `reading` is what read_ledger() made of the same source.
 StatsReading read_stats(LedgerSource& source, const LedgerReading& reading);
+// `maps` alone; empty: this ledger does not have them.
+std::string read_maps(LedgerSource& source, const LedgerReading& reading);
 
 }  // namespace impasse

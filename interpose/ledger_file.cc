@@ -33,7 +33,8 @@ constexpr std::size_t kPathBytes = 256;
 struct Placement {
   char path[kPathBytes];  // empty: anonymous
   std::byte* base;
-  int owner;  // pid
+  int owner;    // pid
+  int trouble;  // why it is anonymous, though it should not be
 };
 constinit Placement placement{};
 
@@ -80,18 +81,21 @@ bool file_may_be(std::size_t bytes) {
 }
 
 void* map_file(const char* directory, std::size_t bytes) {
-  if (!file_may_be(bytes) || !name_file(directory, placement.path)) return nullptr;
+  placement.trouble = file_may_be(bytes) ? ENAMETOOLONG : EFBIG;
+  if (placement.trouble == EFBIG || !name_file(directory, placement.path)) return nullptr;
   constexpr int kNew = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   int fd = raw_open(placement.path, kNew, 0600);
   if (fd < 0 && errno == EEXIST) {  // left behind by a killed process of this pid
     unlink(placement.path);
     fd = raw_open(placement.path, kNew, 0600);
   }
+  placement.trouble = fd < 0 ? errno : 0;
   if (fd < 0) return nullptr;
   void* base = ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? map(fd, bytes) : nullptr;
   // Without room for the first page the file would tell nobody anything.
   const bool room =
       base != nullptr && syscall(SYS_fallocate, fd, 0, off_t{0}, static_cast<off_t>(kPage)) == 0;
+  if (!room) placement.trouble = errno;
   raw_close(fd);
   if (room) return base;
   if (base != nullptr) munmap(base, bytes);
@@ -120,6 +124,7 @@ bool allocate_blocks(void* start, std::size_t bytes) {
 LedgerMemory map_ledger(const char* directory) {
   placement.owner = static_cast<int>(syscall(SYS_getpid));
   placement.path[0] = '\0';
+  placement.trouble = 0;
   for (const Geometry& geometry : {kFullGeometry, kSmallGeometry}) {
     const std::size_t bytes = Ledger::bytes(geometry);
     void* base = directory == nullptr ? nullptr : map_file(directory, bytes);
@@ -154,6 +159,10 @@ bool reserve_ledger_memory(void* start, std::size_t bytes) {
 
 const char* ledger_file() {
   return placement.path[0] == '\0' ? nullptr : placement.path;
+}
+
+int ledger_trouble() {
+  return placement.trouble;
 }
 
 void remove_ledger_file() {

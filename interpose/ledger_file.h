@@ -28,6 +28,8 @@ bool reserve_ledger_memory(void* start, std::size_t bytes);
 
 // The file's path; null: there is none.
 const char* ledger_file();
+// Why there is none though there should be: an error number.
+int ledger_trouble();
 // Removes the file, if this process made one, and an answer beside it that nobody has fetched.
 void remove_ledger_file();
 // The file that this very process made before it called exec.

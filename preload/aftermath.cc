@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string_view>
 
 #include "interpose/real.h"
@@ -54,6 +55,11 @@ void Aftermath::reported(const witness::Reported& what) {
   if (deadlock && what.stuck && options_.on_deadlock != OnDeadlock::kReport) ends_process_ = true;
 }
 
+void Aftermath::without_ledger_file(int error) {
+  log_.warn("the ledger cannot be kept in " + std::string(options_.ledger.view()) + " (" +
+            strerrordesc_np(error) + "); impasse dump, stats and graph cannot see this process");
+}
+
 void Aftermath::suppressed(FindingKind kind, const std::string& rule) {
   log_.info(std::string("suppressed: a ") + finding_word(kind) + ", by rule " + rule);
 }
@@ -68,8 +74,9 @@ void Aftermath::complain(const std::string& trouble) {
 }
 
 void Aftermath::act(witness::Witness& witness, std::uint64_t now_ns) {
-  const std::string trouble = hook_.tend(now_ns);
-  if (!trouble.empty()) complain(trouble);
+  const witness::Hook::News news = hook_.tend(now_ns);
+  if (!news.outcome.empty()) log_.info(news.outcome);
+  if (!news.trouble.empty()) complain(news.trouble);
   if (!ends_process_ || witness.naming()) return;
   if (ends_since_ns_ == 0) ends_since_ns_ = now_ns;
   if (hook_.starting() && now_ns - ends_since_ns_ < kHookPatienceNs) return;

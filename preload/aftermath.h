@@ -17,11 +17,12 @@ class Aftermath final : public witness::ReportListener {
 
   void reported(const witness::Reported& what) override;
   void suppressed(FindingKind kind, const std::string& rule) override;
+  // What the option `ledger` asks for could not be had.
+  void without_ledger_file(int error);
   // At every turn of the watchdog.
   void act(witness::Witness& witness, std::uint64_t now_ns);
   // What was asked for has not happened yet.
   bool busy() const { return hook_.starting(); }
-  witness::OwnLog& log() { return log_; }
 
  private:
   void complain(const std::string& trouble);

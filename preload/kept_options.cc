@@ -61,6 +61,7 @@ witness::Settings settings_of_options() {
   settings.thresholds.wait_ns = the_options.wait.ns;
   settings.thresholds.conditions = the_options.conditions;
   settings.most_reports = the_options.max_reports;
+  settings.counts_findings = the_options.exit_code != 0;
   settings.running_stacks = the_options.running_stacks;
   if (!the_options.suppressions.is("off")) {
     settings.suppressions = the_options.suppressions.view();

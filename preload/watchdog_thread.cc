@@ -226,6 +226,7 @@ void* run_watchdog(void* argument) {
   const symbolize::OwnArena arena;
   Ledger& ledger = *static_cast<Ledger*>(argument);
   Aftermath aftermath(kept_options());
+  if (const int error = ledger_trouble()) aftermath.without_ledger_file(error);
   // Never torn down: the side thread may still be at work for it when this thread ends.
   witness::Walkers& walking = walkers_of_side_thread();
   auto& witness = *new witness::Witness(ledger, probe_lock, settings(), walking, side, aftermath);

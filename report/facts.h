@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "detector/snapshot.h"
+#include "report/report.h"
 #include "symbolize/modules.h"
 
 namespace impasse::report {
@@ -36,7 +37,8 @@ enum class Origin {
 
 struct Facts {
   Snapshot snapshot;
-  symbolize::Modules modules;  // empty unless the process is alive
+  symbolize::Modules modules;  // empty: not known
+  Report names;                // of places and locks (fact_names.h); empty: none were looked up
   Origin origin = Origin::kFile;
   std::vector<LiveThread> live;    // by tid
   std::uint64_t monotonic_ns = 0;  // when this was gathered

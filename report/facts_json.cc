@@ -1,6 +1,7 @@
 #include "report/facts_json.h"
 
 #include "report/ages.h"
+#include "report/fact_names.h"
 #include "report/json_writer.h"
 #include "report/report_words.h"
 #include "report/roster.h"
@@ -25,7 +26,7 @@ std::string_view origin_word(Origin origin) {
 class Writer {
  public:
   explicit Writer(const Facts& facts)
-      : facts_(facts), ages_(facts), roster_(facts), holders_(facts.snapshot) {}
+      : facts_(facts), ages_(facts), roster_(facts), holders_(facts.snapshot), names_(facts) {}
 
   std::string all() {
     json_.begin_object();
@@ -72,6 +73,9 @@ class Writer {
   void name(const std::string& name) {
     name.empty() ? json_.null("name") : json_.text("name", name);
   }
+  void known_as(std::string_view key, const std::string& name) {
+    if (!name.empty()) json_.text(key, name);
+  }
   void place(std::string_view key, std::uint64_t address) {
     json_.begin_object(key);
     json_.text("address", hex(address));
@@ -79,6 +83,7 @@ class Writer {
       json_.text("module", found->module->path);
       json_.text("offset", hex(found->offset));
     }
+    known_as("name", names_.place_name(address));
     json_.end_object();
   }
 
@@ -86,6 +91,7 @@ class Writer {
   const Ages ages_;
   const Roster roster_;
   const HolderIndex holders_;
+  const FactNames names_;
   JsonWriter json_;
 };
 
@@ -145,6 +151,7 @@ void Writer::wait(const Waiting& waiting) {
   json_.begin_object("wait");
   json_.text("kind", wait_word(waiting.kind));
   json_.text("object", hex(waiting.object));
+  if (waiting.kind != WaitKind::kJoin) known_as("object_name", names_.lock_name(waiting.object));
   if (waiting.kind == WaitKind::kCondition) json_.text("mutex", hex(waiting.partner));
   if (waiting.kind == WaitKind::kJoin) {
     const ThreadFact* awaited = roster_.by_handle(waiting.object);
@@ -184,6 +191,7 @@ void Writer::signalled_by(std::uint64_t object) {
 
 void Writer::hold_words(const HoldFact& hold) {
   json_.text("lock", hex(hold.lock));
+  known_as("lock_name", names_.lock_name(hold.lock));
   json_.text("kind", lock_word(hold.kind));
   json_.text("mode", mode_word(hold));
   json_.text("phase", phase_word(hold.phase));
@@ -225,6 +233,7 @@ void Writer::locks() {
   for (const LockFact& lock : facts_.snapshot.locks) {
     json_.begin_object();
     json_.text("address", hex(lock.address));
+    known_as("name", names_.lock_name(lock.address));
     json_.text("kind", lock_word(lock.kind));
     json_.number("record_life", (std::uint64_t{lock.generation} + 1) / 2);
     json_.number("contended", lock.contended);

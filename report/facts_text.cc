@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "report/ages.h"
+#include "report/fact_names.h"
 #include "report/roster.h"
 #include "report/words.h"
 #include "system/system_calls.h"
@@ -22,7 +23,7 @@ std::string plural(std::uint64_t n, const char* one, const char* many) {
 class Writer {
  public:
   explicit Writer(const Facts& facts)
-      : facts_(facts), ages_(facts), roster_(facts), holders_(facts.snapshot) {}
+      : facts_(facts), ages_(facts), roster_(facts), holders_(facts.snapshot), names_(facts) {}
 
   std::string all() {
     heading();
@@ -56,15 +57,16 @@ class Writer {
     std::string text = tid == 0 ? "thread not yet numbered" : "thread " + std::to_string(tid);
     return name.empty() ? text : text + " \"" + printable(name) + "\"";
   }
-  std::string at(std::uint64_t address) const { return site(address, facts_.modules); }
-  static std::string lock_name(const HoldFact& hold) {
-    return std::string(lock_word(hold.kind)) + " " + hex(hold.lock);
+  std::string at(std::uint64_t address) const { return names_.place(address); }
+  std::string lock_name(const HoldFact& hold) const {
+    return names_.lock(lock_word(hold.kind), hold.lock);
   }
 
   const Facts& facts_;
   const Ages ages_;
   const Roster roster_;
   const HolderIndex holders_;
+  const FactNames names_;
   std::string out_;
 };
 
@@ -116,21 +118,21 @@ void Writer::summary() {
 std::string Writer::waited_object(const Waiting& waiting) const {
   switch (waiting.kind) {
     case WaitKind::kMutex:
-      return "for mutex " + hex(waiting.object);
+      return "for " + names_.lock("mutex", waiting.object);
     case WaitKind::kRead:
-      return "to read rwlock " + hex(waiting.object);
+      return "to read " + names_.lock("rwlock", waiting.object);
     case WaitKind::kWrite:
-      return "to write rwlock " + hex(waiting.object);
+      return "to write " + names_.lock("rwlock", waiting.object);
     case WaitKind::kSpin:
-      return "for spinlock " + hex(waiting.object);
+      return "for " + names_.lock("spinlock", waiting.object);
     case WaitKind::kCondition:
-      return "on condition " + hex(waiting.object);
+      return "on " + names_.lock("condition", waiting.object);
     case WaitKind::kSemaphore:
-      return "for semaphore " + hex(waiting.object);
+      return "for " + names_.lock("semaphore", waiting.object);
     case WaitKind::kBarrier:
-      return "at barrier " + hex(waiting.object);
+      return "at " + names_.lock("barrier", waiting.object);
     case WaitKind::kOnce:
-      return "for the initializer of once " + hex(waiting.object);
+      return "for the initializer of " + names_.lock("once", waiting.object);
     case WaitKind::kJoin: {
       const ThreadFact* awaited = roster_.by_handle(waiting.object);
       return "for " + (awaited ? who(*awaited) : "a thread that is not in the ledger") + " to end";
@@ -310,7 +312,7 @@ void Writer::locks() {
   if (contended.size() > kContendedLocksShown) contended.resize(kContendedLocksShown);
   out_ += "\nLOCKS MOST WAITED FOR\n";
   for (const LockFact* lock : contended) {
-    out_ += "  " + std::string(lock_word(lock->kind)) + " " + hex(lock->address) + ": " +
+    out_ += "  " + names_.lock(lock_word(lock->kind), lock->address) + ": " +
             plural(lock->contended, "wait", "waits");
     // Waits that go on, and very short ones, are counted but not in the sum.
     if (lock->waited_ns != 0) out_ += ", at least " + duration(lock->waited_ns) + " in all";

@@ -163,6 +163,14 @@ std::string Phrases::call_place(const symbolize::Frame& site) const {
   return outside_library(site).value_or(place(site));
 }
 
+std::string Phrases::call_site(const symbolize::Frame& site) const {
+  std::string place = call_place(site);
+  const bool lines = !site.sources.empty() && site.sources.front().line != 0;
+  const std::string module = module_place(site.pc);
+  if (!lines && place != module) place += " " + module;
+  return place;
+}
+
 std::string Phrases::stack_place(const Thread& thread) const {
   const auto& frames = report_.stack_of(thread).frames;
   for (const symbolize::Frame& frame : frames) {

@@ -42,6 +42,8 @@ class Phrases {
   std::string wait_place(const Thread& thread) const;
   std::string hold_place(const Thread& thread, const Hold& hold) const;
   std::string call_place(const symbolize::Frame& site) const;  // no stack is known of it
+  // ... told apart from another call in the same function: without lines by where it is.
+  std::string call_site(const symbolize::Frame& site) const;
   // ... and of a call that the thread's stack is of.
   std::string call_place(const Thread& thread, const symbolize::Frame& site) const;
   std::string stack_place(const Thread& thread) const;           // where it is now

@@ -75,17 +75,8 @@ std::string many(std::uint32_t n, const char* one) {
   return std::to_string(n) + " " + one + (n == 1 ? "" : "s");
 }
 
-// Two calls in one function are told apart by their lines; without those by where they are.
-std::string site_place(const Phrases& say, const symbolize::Frame& site) {
-  std::string place = say.call_place(site);
-  const bool lines = !site.sources.empty() && site.sources.front().line != 0;
-  const std::string module = say.module_place(site.pc);
-  if (!lines && place != module) place += " " + module;
-  return place;
-}
-
 std::string site_title(const StatsReport& stats, const Phrases& say, const StatsRow& row) {
-  return site_place(say, stats.sites()[row.what].site) + "  (" + kind_of(row) + ")";
+  return say.call_site(stats.sites()[row.what].site) + "  (" + kind_of(row) + ")";
 }
 
 std::string lock_title(const StatsReport&, const Phrases& say, const StatsRow& row) {
@@ -203,7 +194,7 @@ std::string stats_json(const StatsReport& stats) {
   for (const StatsRow& row : stats.by_site) {
     const symbolize::Frame& site = stats.sites()[row.what].site;
     writer.begin_object();
-    writer.text("site", site_place(say, site));
+    writer.text("site", say.call_site(site));
     writer.number("pc", site.pc);
     writer.text("module", say.module_place(site.pc));
     writer.boolean("shared", row.shared);

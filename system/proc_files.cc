@@ -1,7 +1,6 @@
 #include "system/proc_files.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,8 +8,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <string_view>
+
+#include "system/directory.h"
 
 namespace impasse::system {
 namespace {
@@ -41,9 +41,9 @@ class Path {
 
 class File {
  public:
-  File(const char* path, int flags) {
+  explicit File(const char* path) {
     do {
-      fd_ = open(path, flags | O_RDONLY | O_CLOEXEC);
+      fd_ = open(path, O_RDONLY | O_CLOEXEC);
     } while (fd_ < 0 && errno == EINTR);
     error_ = fd_ < 0 ? errno : 0;
   }
@@ -77,20 +77,10 @@ class File {
 };
 
 int read_file(const Path& path, char* into, std::size_t room, std::size_t& size) {
-  File file(path.text(), 0);
+  File file(path.text());
   size = file.read(into, room);
   return file.error();
 }
-
-// As the kernel lays it out; libc's readdir() would take the program's malloc.
-struct DirectoryEntry {
-  std::uint64_t inode;
-  std::int64_t offset;
-  std::uint16_t bytes;
-  unsigned char type;
-  char name[1];
-};
-constexpr std::size_t kNameAt = offsetof(DirectoryEntry, name);
 
 }  // namespace
 
@@ -106,7 +96,7 @@ int ProcFiles::read(std::uint32_t tid, const char* name, char* into, std::size_t
 int ProcFiles::read(std::uint32_t tid, const char* name, std::string& into,
                     std::size_t most) const {
   into.clear();
-  File file(Path(pid_, tid, name).text(), 0);
+  File file(Path(pid_, tid, name).text());
   while (file.error() == 0 && into.size() < most) {
     const std::size_t before = into.size();
     const std::size_t room = std::min(kGrowth, most - before);
@@ -132,32 +122,19 @@ int ProcFiles::link(std::uint32_t tid, const char* name, std::string& into) cons
 int ProcFiles::tasks(std::vector<std::uint32_t>& tids, std::size_t most, bool& more) const {
   tids.clear();
   more = false;
-  File directory(Path(pid_, "task").text(), O_DIRECTORY);
-  if (directory.error() != 0) return directory.error();
-  alignas(DirectoryEntry) std::array<char, 8192> entries;
-  for (;;) {
-    const long size = syscall(SYS_getdents64, directory.fd(), entries.data(), entries.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return errno;
-    if (size == 0) return 0;
-    const std::string_view read(entries.data(), static_cast<std::size_t>(size));
-    for (std::size_t at = 0; at + kNameAt < read.size();) {
-      std::uint16_t bytes = 0;
-      std::memcpy(&bytes, read.data() + at + offsetof(DirectoryEntry, bytes), sizeof bytes);
-      if (bytes <= kNameAt || bytes > read.size() - at) return EIO;
-      const char* const name = read.data() + at + kNameAt;
-      const char* const end = name + strnlen(name, bytes - kNameAt);
-      at += bytes;
-      std::uint32_t tid = 0;
-      const auto parsed = std::from_chars(name, end, tid);
-      if (parsed.ec != std::errc() || parsed.ptr != end) continue;  // "." and ".."
-      if (tids.size() == most) {
-        more = true;
-        return 0;
-      }
-      tids.push_back(tid);
+  Directory directory(Path(pid_, "task").text());
+  for (std::string_view name; directory.next(name);) {
+    const char* const end = name.data() + name.size();
+    std::uint32_t tid = 0;
+    const auto parsed = std::from_chars(name.data(), end, tid);
+    if (parsed.ec != std::errc() || parsed.ptr != end) continue;  // "." and ".."
+    if (tids.size() == most) {
+      more = true;
+      return 0;
     }
+    tids.push_back(tid);
   }
+  return directory.error();
 }
 
 }  // namespace impasse::system

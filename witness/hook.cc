@@ -50,7 +50,9 @@ struct Plan {
   long process;              // ours
   std::atomic<bool> done;    // it has become the program, or never will
   std::atomic<int> trouble;  // why not: an error number
+  std::atomic<int> status;   // as wait4() tells how it ended; kUnknown: it goes on
 };
+constexpr int kUnknown = -1;
 
 // As the kernel has it.
 struct KernelAction {
@@ -99,8 +101,12 @@ int stand_between(void* argument) {
   if (child < 0) plan.trouble.store(EAGAIN, std::memory_order_relaxed);
   plan.done.store(true, std::memory_order_release);
   if (child > 0) {
-    while (raw(SYS_wait4, child, 0, __WALL) == -EINTR) {
+    int status = kUnknown;
+    long ended = -EINTR;
+    while (ended == -EINTR) {
+      ended = raw(SYS_wait4, child, reinterpret_cast<long>(&status), __WALL);
     }
+    if (ended == child) plan.status.store(status, std::memory_order_relaxed);
   }
   raw(SYS_exit_group, child > 0 ? 0 : 1);
   return 0;
@@ -210,6 +216,13 @@ int Hook::trouble_of_last() {
              : 0;
 }
 
+std::string Hook::outcome_of_last() const {
+  const int status = launch_->plan.status.load(std::memory_order_relaxed);
+  if (status == kUnknown) return "still runs; it is looked after no longer";
+  if (!WIFSIGNALED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
+  return "was ended by signal " + std::to_string(WTERMSIG(status));
+}
+
 std::string Hook::start(const std::vector<std::string>& arguments) {
   if (system::filtered()) return "a filter of system calls is on, and it might not be allowed";
   if (stacks_ == nullptr) {
@@ -234,24 +247,32 @@ std::string Hook::start(const std::vector<std::string>& arguments) {
   plan.process = getpid();
   plan.done.store(false, std::memory_order_relaxed);
   plan.trouble.store(0, std::memory_order_relaxed);
+  plan.status.store(kUnknown, std::memory_order_relaxed);
   const int between = clone(stand_between, stacks + 2 * kStackBytes, CLONE_VM, &plan);
   if (between < 0) return std::string("no process could be had: ") + strerrordesc_np(errno);
   between_ = between;
   return {};
 }
 
-std::string Hook::tend(std::uint64_t now_ns) {
+Hook::News Hook::tend(std::uint64_t now_ns) {
   if (waiting_.empty() && between_ == 0) return {};
+  const bool ran = between_ != 0;
   const bool free = reaped(now_ns);
-  std::string trouble;
+  News news;
   if (const int error = trouble_of_last()) {
-    trouble = program_ + ": " + strerrordesc_np(error);
-  } else if (free && !waiting_.empty()) {
+    failed_ = true;
+    news.trouble = program_ + ": " + strerrordesc_np(error);
+  } else if (ran && free && !failed_) {
+    news.outcome = "on_finding: " + program_ + " " + outcome_of_last();
+  }
+  if (news.trouble.empty() && free && !waiting_.empty()) {
     started_ns_ = now_ns;
-    trouble = start(waiting_.front());
+    failed_ = false;
+    news.trouble = start(waiting_.front());
     waiting_.pop_front();
   }
-  return trouble.empty() ? std::string() : "on_finding could not be run: " + trouble;
+  if (!news.trouble.empty()) news.trouble.insert(0, "on_finding could not be run: ");
+  return news;
 }
 
 }  // namespace impasse::witness

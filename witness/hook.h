@@ -30,8 +30,12 @@ class Hook {
 
   // `arguments` follow the program's name. More than kMostWaiting of them: the newest is dropped.
   void run(std::vector<std::string> arguments);
-  // At every turn: the next may start. A complaint when one could not be started.
-  std::string tend(std::uint64_t now_ns);
+  // At every turn: the next may start.
+  struct News {
+    std::string trouble;  // one could not be started
+    std::string outcome;  // what became of the last one
+  };
+  News tend(std::uint64_t now_ns);
   // One has yet to be started, or has not yet become the program.
   bool starting() const;
 
@@ -40,6 +44,7 @@ class Hook {
   bool reaped(std::uint64_t now_ns);
   // Once: why the last one did not become the program; 0: it did, or nothing is known yet.
   int trouble_of_last();
+  std::string outcome_of_last() const;
 
   struct Launch;  // what the new process reads until it has become another program
 
@@ -47,6 +52,7 @@ class Hook {
   std::deque<std::vector<std::string>> waiting_;
   int between_ = 0;  // process id; 0: none
   std::uint64_t started_ns_ = 0;
+  bool failed_ = false;  // the last one did not become the program
   void* stacks_ = nullptr;
   std::unique_ptr<Launch> launch_;
 };

@@ -7,17 +7,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <climits>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "system/call_filter.h"
+#include "system/directory.h"
 
 namespace impasse::witness {
 namespace {
@@ -25,48 +24,16 @@ namespace {
 constexpr std::string_view kPrefix = "impasse.";
 constexpr std::size_t kMostListed = 4096;
 
-class Directory {
- public:
-  explicit Directory(const std::string& path)
-      : fd_(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
-  ~Directory() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 struct Left {
   std::string name;
   std::pair<std::int64_t, std::int64_t> made;
   std::uint64_t bytes = 0;
 };
 
-// As getdents64() has them: number, offset, length of the entry, kind, name.
-constexpr std::size_t kLengthAt = 16;
-constexpr std::size_t kNameAt = 19;
-
-std::vector<std::string> names_in(int directory, std::string_view ending) {
+std::vector<std::string> names_in(system::Directory& directory, std::string_view ending) {
   std::vector<std::string> names;
-  std::array<char, 8192> entries;
-  while (names.size() < kMostListed) {
-    const long size = syscall(SYS_getdents64, directory, entries.data(), entries.size());
-    if (size <= 0) break;
-    const std::string_view read(entries.data(), static_cast<std::size_t>(size));
-    for (std::size_t at = 0; at + kNameAt < read.size();) {
-      std::uint16_t length = 0;
-      std::memcpy(&length, read.data() + at + kLengthAt, sizeof length);
-      if (length <= kNameAt || length > read.size() - at) return names;
-      const char* const text = read.data() + at + kNameAt;
-      const std::string_view name(text, strnlen(text, length - kNameAt));
-      if (name.starts_with(kPrefix) && name.ends_with(ending)) names.emplace_back(name);
-      at += length;
-    }
+  for (std::string_view name; names.size() < kMostListed && directory.next(name);) {
+    if (name.starts_with(kPrefix) && name.ends_with(ending)) names.emplace_back(name);
   }
   return names;
 }
@@ -117,9 +84,9 @@ void remove_old_ledgers(const char* own) {
   // Without /proc nobody knows whose numbers these are.
   if (ending == ".0" || !may_look_and_remove()) return;
 
-  const Directory directory(std::string(path.substr(0, slash + 1)));
+  system::Directory directory(std::string(path.substr(0, slash + 1)).c_str());
   if (directory.fd() < 0) return;
-  const std::vector<std::string> names = names_in(directory.fd(), ending);
+  const std::vector<std::string> names = names_in(directory, ending);
   if (names.size() < 3) return;  // our own, and the newest
   std::vector<Left> left = left_in(directory.fd(), ending, names);
   std::sort(left.begin(), left.end(), [](const Left& a, const Left& b) { return a.made > b.made; });

@@ -81,7 +81,6 @@ void Witness::drop_question(Written& known) {
   };
   if (current_ != nullptr) drop(*current_);
   for (const auto& task : waiting_) drop(*task);
-  if (!known.announced()) --reports_;
 }
 
 // Raw first: on disk before a name is looked up; unless a rule may yet say that it is not to be
@@ -102,7 +101,10 @@ void Witness::deliver_first(report::Report report, std::uint32_t finding) {
     return;
   }
   sieve_.leave_open(judgement);
-  ++reports_;
+  if (!has_room()) {
+    leave_untold(report, finding);
+    return;
+  }
   const Delivery::Files files = put(report, kNamesPending.data());
   announce(report, files, finding);
   have_named(std::move(report), files);
@@ -139,6 +141,7 @@ void Witness::tell_again(report::Report report, std::uint32_t finding) {
 
 // Where it can be found from now on.
 Delivery::Files Witness::put(report::Report& report, const char* names_trouble) {
+  ++reports_;
   report.finding.number = delivery_.next_number();
   if (names_trouble != nullptr) report.names_trouble = names_trouble;
   std::string complaint;
@@ -154,6 +157,7 @@ void Witness::count(bool counts, Written* written) {
   if (counts && !before) outcome_.counting.fetch_add(1, std::memory_order_release);
   if (!counts && before) outcome_.counting.fetch_sub(1, std::memory_order_release);
   if (written != nullptr) written->counted = counts;
+  if (counts && written == nullptr) counts_for_good_ = true;
 }
 
 void Witness::announce(const report::Report& report, const Delivery::Files& files,
@@ -192,10 +196,19 @@ void Witness::announce_growth(const report::Report& report, Written& written) {
   listener_.reported(what);
 }
 
+// max_reports is reached: nobody reads of it, and it counts as any other.
+void Witness::leave_untold(const report::Report& report, std::uint32_t finding) {
+  Written* const written = find_written(finding);
+  if (written == nullptr || written->fate != Fate::kUntold) note_untold();
+  if (written != nullptr) written->fate = Fate::kUntold;
+  count(sieve_.counts(report), written);
+}
+
 void Witness::drop(const report::Report& report, const report::Judgement& judgement,
                    std::uint32_t finding) {
   Written* const written = find_written(finding);
   if (written != nullptr) written->fate = Fate::kSuppressed;
+  count(false, written);  // it may have counted without being told
   Sieve::Place alone = Sieve::kNew;
   sieve_.count_suppressed(judgement, written != nullptr ? written->place : alone);
   outcome_.has_last_words.store(!settings_.quiet, std::memory_order_release);
@@ -231,9 +244,8 @@ void Witness::hold_back(report::Report report, std::uint32_t finding) {
   Delivery::Files files;
   if (written != nullptr && written->announced()) {
     files = written->files;
-  } else {
-    ++reports_;
-    if (is_deadly(report.finding.kind)) files = put(report, kNamesPending.data());
+  } else if (is_deadly(report.finding.kind) && has_room()) {
+    files = put(report, kNamesPending.data());
   }
   std::string crash_path = files.text + ".crash";
   if (files.text.empty()) {
@@ -243,6 +255,22 @@ void Witness::hold_back(report::Report report, std::uint32_t finding) {
   waiting_.push_back(std::make_unique<NamingTask>(side_, std::move(report), std::move(files),
                                                   std::move(crash_path), sieve_.rules(), finding));
   give_next(monotonic_now());
+}
+
+// With names or without.
+void Witness::tell_held_back(NamingTask& task, report::Report& report, const char* names_trouble) {
+  Delivery::Files files = task.files();
+  if (files.number == 0 && !has_room()) {
+    leave_untold(report, task.finding());
+  } else {
+    if (files.number == 0) {
+      files = put(report, names_trouble);
+    } else {
+      replace(files, report);
+    }
+    announce(report, files, task.finding());
+  }
+  task.told(std::move(files));
 }
 
 // Names are known, and what the rules say.
@@ -258,18 +286,11 @@ void Witness::settle(NamingTask& task) {
   if (task.judgement().suppressed() && written != nullptr && written->announced()) {
     withdraw(named, task.judgement(), *written);
   } else if (task.judgement().suppressed()) {
+    if (task.files().number != 0) --reports_;
     Delivery::remove(task.files());
-    --reports_;
     drop(named, task.judgement(), task.finding());
   } else {
-    Delivery::Files files = task.files();
-    if (files.number == 0) {
-      files = put(named, nullptr);
-    } else {
-      replace(files, named);
-    }
-    announce(named, files, task.finding());
-    task.told(std::move(files));
+    tell_held_back(task, named, nullptr);
   }
   outcome_.open.fetch_sub(1, std::memory_order_release);
 }
@@ -280,14 +301,7 @@ void Witness::tell_raw(NamingTask& task, const char* names_trouble) {
   raw.names_trouble = names_trouble;
   raw.notes.emplace_back(kRulesNotAsked);
   sieve_.leave_open(report::judge(sieve_.rules(), raw));
-  Delivery::Files files = task.files();
-  if (files.number == 0) {
-    files = put(raw, names_trouble);
-  } else {
-    replace(files, raw);
-  }
-  announce(raw, files, task.finding());
-  task.told(std::move(files));
+  tell_held_back(task, raw, names_trouble);
   outcome_.open.fetch_sub(1, std::memory_order_release);
 }
 

@@ -137,14 +137,18 @@ void Witness::suspect(const std::vector<std::uint32_t>& tids) {
   standstills_.forget_old(now);
 }
 
-bool Witness::allowed() {
-  if (reports_ < settings_.most_reports) return true;
-  if (settings_.most_reports == 0) return false;  // as was wished
+void Witness::note_untold() {
+  if (settings_.most_reports == 0) return;  // as was wished
   if (!limit_said_) {
     write_to_stderr("impasse: max_reports is reached; further findings are only counted\n");
   }
   limit_said_ = true;
   ledger_.count(k_findings_untold);
+}
+
+bool Witness::matters() {
+  if (has_room() || (settings_.counts_findings && !counts_for_good_)) return true;
+  note_untold();
   return false;
 }
 
@@ -152,7 +156,7 @@ bool Witness::tell(const Telling& telling, const Snapshot& snapshot) {
   Written* const known = find_written(telling.finding);
   const bool open = known != nullptr && known->fate == Fate::kOpen;
   if (open && has_to_wait(*known, telling.verdict->kind)) return false;
-  if (known == nullptr && !allowed()) return true;
+  if (known == nullptr && !matters()) return true;
   report::Report report = gather(
       snapshot, [&](ReportBuilder& builder) { builder.add_finding(telling, settings_.thresholds); },
       settings_.running_stacks);
@@ -162,7 +166,7 @@ bool Witness::tell(const Telling& telling, const Snapshot& snapshot) {
   if (open) drop_question(*known);
   if (known != nullptr && known->announced()) {
     tell_again(std::move(report), telling.finding);
-  } else if (known == nullptr || allowed()) {
+  } else {
     deliver_first(std::move(report), telling.finding);
   }
   if (open) outcome_.open.fetch_sub(1, std::memory_order_release);  // now that it stands as more
@@ -178,7 +182,11 @@ std::string Witness::dump_json(bool running_stacks) {
 
 void Witness::write_dump() {
   const LedgerReading reading = read_own_ledger(ledger_);
-  if (!reading.problem.empty() || !allowed()) return;
+  if (!reading.problem.empty()) return;
+  if (!has_room()) {
+    note_untold();
+    return;
+  }
   deliver_first(gather(
                     reading.snapshot, [](ReportBuilder&) {}, settings_.running_stacks),
                 kNoFinding);
@@ -199,7 +207,7 @@ std::string Witness::orders_json(const OrderWatch& watch) {
 
 void Witness::tell(const OrderCircle& circle, const OrderWatch& watch) {
   const LedgerReading reading = read_own_ledger(ledger_);
-  if (!reading.problem.empty() || !allowed()) return;
+  if (!reading.problem.empty() || !matters()) return;
   deliver_first(gather(
                     reading.snapshot,
                     [&](ReportBuilder& builder) {
@@ -211,7 +219,7 @@ void Witness::tell(const OrderCircle& circle, const OrderWatch& watch) {
 
 // The thread has gone on since: its stack is the one that it left.
 void Witness::tell(const Incident& incident) {
-  if (!allowed()) return;
+  if (!matters()) return;
   const LedgerReading reading = read_own_ledger(ledger_);
   if (!reading.problem.empty()) return;
   report::Report report = gather(

@@ -38,6 +38,7 @@ struct Settings {
   std::string temporary_directory;  // $TMPDIR
   Thresholds thresholds;
   std::uint32_t most_reports = 100;
+  bool counts_findings = false;  // for exit_code, also those beyond most_reports
   bool running_stacks = true;
   std::string suppressions;  // paths, absolute; empty: none
   std::string baseline;
@@ -105,8 +106,10 @@ class Witness final : public FindingSink {
   using AddCause = std::function<void(ReportBuilder&)>;
   // `add_cause` adds what the report is about.
   report::Report gather(const Snapshot& snapshot, const AddCause& add_cause, bool running_stacks);
-  // One more report is still allowed.
-  bool allowed();
+  bool has_room() const { return reports_ < settings_.most_reports; }
+  void note_untold();
+  // A new finding is worth a look: it can be written, or it may be what counts.
+  bool matters();
   void watch_threads(const Snapshot& snapshot, report::Report& report, bool running_stacks);
   void add_process_facts(report::Report& report) const;
 
@@ -122,11 +125,13 @@ class Witness final : public FindingSink {
   void announce(const report::Report& report, const Delivery::Files& files, std::uint32_t finding);
   void announce_growth(const report::Report& report, Written& written);
   void count(bool counts, Written* written);
+  void leave_untold(const report::Report& report, std::uint32_t finding);
   Delivery::Files put(report::Report& report, const char* names_trouble);
   void hold_back(report::Report report, std::uint32_t finding);
   void drop(const report::Report& report, const report::Judgement& judgement,
             std::uint32_t finding);
   void withdraw(report::Report& report, const report::Judgement& judgement, Written& written);
+  void tell_held_back(NamingTask& task, report::Report& report, const char* names_trouble);
   void settle(NamingTask& task);
   void tell_raw(NamingTask& task, const char* names_trouble);
   void have_named(report::Report report, const Delivery::Files& files);
@@ -148,7 +153,8 @@ class Witness final : public FindingSink {
   enum class Fate : std::uint8_t {
     kTold,
     kOpen,  // a rule may yet suppress it
-    kSuppressed
+    kSuppressed,
+    kUntold  // max_reports was reached
   };
   struct Written {
     std::uint32_t finding = 0;
@@ -173,6 +179,7 @@ class Witness final : public FindingSink {
   std::string told_in_;  // the directory of the last report
   std::uint32_t reports_ = 0;
   bool limit_said_ = false;
+  bool counts_for_good_ = false;  // some finding does, as nothing is told of it again
   std::deque<std::unique_ptr<NamingTask>> waiting_;
   std::unique_ptr<NamingTask> current_;
   std::uint64_t given_ns_ = 0;

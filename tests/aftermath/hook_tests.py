@@ -142,6 +142,44 @@ class HookTest(AftermathCase):
 
     # ---- it cannot be run
 
+    def log_says(self, run, words):
+        def look():
+            if not os.path.exists(run.path("log")):
+                return False
+            with open(run.path("log"), encoding="utf-8") as log:
+                return log.read().count(words) == 1
+
+        until(look, f"{words!r} once in the log")
+
+    def script(self, text):
+        def prepare(run):
+            run.make("script", f"#!/bin/sh\n{text}\n")
+            os.chmod(run.path("script"), 0o755)
+
+        run = self.play(STUCK, options="on_finding=TMP/script log=TMP/log", prepare=prepare)
+        return run, f"info: on_finding: {run.path('script')} "
+
+    def test_hook_leaves_a_line(self):
+        for text, outcome in (
+            ("exit 0", "ended with status 0"),
+            ("exit 7", "ended with status 7"),
+            ("kill -9 $$", "was ended by signal 9"),
+        ):
+            run, start = self.script(text)
+            self.log_says(run, f"{start}{outcome}\n")
+            self.assertEqual(run.lines(), [])
+
+    def test_hook_that_stays_leaves_a_line(self):
+        run, start = self.script(f"exec sleep {BETWEEN_SECONDS + 3}")
+        self.log_says(run, f"{start}still runs; it is looked after no longer\n")
+
+    def test_hook_that_is_missing_leaves_one_line(self):
+        run = self.play(STUCK, options="on_finding=TMP/nowhere log=TMP/log")
+        self.log_says(run, "warning: on_finding could not be run: ")
+        self.reported(run)
+        with open(run.path("log"), encoding="utf-8") as log:
+            self.assertNotIn("on_finding: ", log.read())
+
     def test_hook_missing(self):
         run = self.play(f"misuse 0 {STUCK}", options="on_finding=TMP/nowhere log=TMP/log")
         self.assertIn("nowhere: No such file or directory", self.said_about_hook(run))

@@ -90,6 +90,53 @@ class LogTest(AftermathCase):
         self.assertEqual((run.report_files(), run.complaints()), ([], ""))
         self.assertFalse(os.path.exists(run.path("log")))
 
+    def find(self, steps, options, rules=""):
+        """Found when stacks can be walked already: they decide about rules and fingerprints."""
+        run = self.play(
+            f"busy 0 say begun await TMP/begin {steps} say found await TMP/go exit 3",
+            options=options,
+            prepare=lambda run: run.make("rules", rules),
+        )
+        run.wait_until_it_says("begun")
+        time.sleep(LOOKS_SECONDS)
+        run.make("begin")
+        run.wait_until_it_says("found")
+        return run
+
+    def ends_with(self, steps, options, rules=""):
+        """The status of a program whose own is 3, and how many reports there were."""
+        run = self.find(steps, f"exit_code=9 {options}", rules)
+        time.sleep(LOOKS_SECONDS)
+        reports = len(run.report_files()) // 2
+        run.make("go")
+        return run.end(10), reports
+
+    def test_no_report_counts(self):
+        for steps in ("misuse 0", "deadlock"):
+            self.assertEqual(self.ends_with(steps, "max_reports=0"), (9, 0), steps)
+        self.assertEqual(self.ends_with("busy 0", "max_reports=0"), (3, 0))
+
+    def test_no_report_of_what_does_not_count(self):
+        options = "max_reports=0 suppressions=TMP/rules"
+        for rule in ("kind=misuse module=aftermath_*", "function=*unlock_what*", "file=*/locks.cc"):
+            self.assertEqual(self.ends_with("misuse 0", options, f"{rule}\n"), (3, 0), rule)
+        self.assertEqual(self.ends_with("misuse 0", options, "function=nobody\n"), (9, 0))
+
+    def test_report_that_does_not_count_and_one_that_is_not_written(self):
+        """The first is known; the second is beyond the limit, and new."""
+        first = self.find("misuse 0", "")
+        known = subprocess.run(
+            [self.command, "baseline", self.reported(first)[0].path],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        options = "max_reports=1 baseline=TMP/rules"
+        self.assertEqual(self.ends_with("misuse 0", options, known), (3, 1))
+        self.assertEqual(self.ends_with("misuse 0 misuse 1", options, known), (9, 1))
+        options = "max_reports=0 baseline=TMP/rules"
+        self.assertEqual(self.ends_with("misuse 0", options, known), (3, 0))
+
     # ---- dump_signal
 
     def assert_dumps(self, name, number):

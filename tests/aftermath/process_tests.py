@@ -33,6 +33,41 @@ class ProcessTest(AftermathCase):
     def test_ledger_nowhere(self):
         self.reported(self.play(STUCK, options="ledger=TMP/nowhere"))
 
+    def said_of_ledger(self, options, **how):
+        """In the log; nowhere else."""
+        run = self.play(STUCK, options=f"{options} log=TMP/log", **how)
+        self.reported(run)
+        self.assertEqual(run.lines(), [])
+        with open(run.path("log"), encoding="utf-8") as log:
+            lines = [line for line in log if "ledger" in line]
+        return [line.partition("the ledger cannot be kept in ")[2] for line in lines], run
+
+    def test_ledger_that_cannot_be_had_leaves_a_line(self):
+        rest = "; impasse dump, stats and graph cannot see this process\n"
+        told, run = self.said_of_ledger("ledger=TMP/nowhere")
+        self.assertEqual(told, [f"{run.path('nowhere')} (No such file or directory){rest}"])
+        told, run = self.said_of_ledger("ledger=TMP/out")
+        self.assertEqual(told, [f"{run.path('out')} (Not a directory){rest}"])
+        for fine in ("ledger=off", "ledger=TMP", "ledger=/dev/shm"):
+            self.assertEqual(self.said_of_ledger(fine)[0], [], fine)
+
+    def test_ledger_not_writable_leaves_a_line(self):
+        self.need_root()
+
+        def prepare(run):
+            self.open_to_all(run)
+            os.chmod(run.directory, 0o777)
+            os.mkdir(run.path("mine"), 0o755)
+
+        run = self.play(
+            f"become-nobody {STUCK}",
+            options="ledger=TMP/mine log=TMP/log",
+            prepare=prepare,
+        )
+        self.reported(run)
+        with open(run.path("log"), encoding="utf-8") as log:
+            self.assertIn(f"kept in {run.path('mine')} (Permission denied);", log.read())
+
     def test_forked_child_stuck(self):
         run = self.play("misuse 0 fork-stuck await TMP/end")
         run.wait_until_it_says("child:")

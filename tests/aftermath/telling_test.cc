@@ -103,6 +103,8 @@ class Telling : public testing::Test {
     Settings settings;
     settings.outcome = &outcome_;
     settings.directory = directory_ / "reports";
+    settings.most_reports = most_reports_;
+    settings.counts_findings = true;
     std::filesystem::create_directory(settings.directory);
     settings.suppressions = directory_ / "rules";
     std::ofstream(settings.suppressions) << rules;
@@ -139,6 +141,7 @@ class Telling : public testing::Test {
   }
 
   std::filesystem::path directory_;
+  std::uint32_t most_reports_ = 100;
   test::TestLedger ledger_;
   Walkers walkers_;
   SideThread side_;
@@ -253,6 +256,61 @@ TEST_F(Telling, ADroppedQuestionIsNotAnswered) {
   EXPECT_EQ(outcome_.counting, 1U);
   // The rule might have held, for what it was.
   EXPECT_EQ(last_words().find("unused"), std::string::npos);
+}
+
+// ---- max_reports is reached
+
+TEST_F(Telling, WhatIsNotWrittenCounts) {
+  most_reports_ = 0;
+  begin("");
+  ASSERT_TRUE(tell(misuse(), 0));
+  EXPECT_EQ(outcome_.counting, 1U);
+  ASSERT_TRUE(tell(misuse(), 1));
+  ASSERT_TRUE(tell(orphaned(), 2));
+  EXPECT_EQ(outcome_.counting, 1U);
+  EXPECT_TRUE(files().empty());
+  EXPECT_TRUE(listener_.told.empty());
+  EXPECT_EQ(last_words(), "");
+}
+
+TEST_F(Telling, WhatIsNotWrittenCountsAsWhatItIsAtTheEnd) {
+  most_reports_ = 0;
+  begin("kind=orphaned_lock module=aftermath_*\n");
+  ASSERT_TRUE(tell(misuse(), 0));
+  EXPECT_EQ(outcome_.counting, 1U);
+  ASSERT_TRUE(tell(orphaned(), 1));
+  EXPECT_EQ(outcome_.counting, 0U);
+  EXPECT_EQ(listener_.silenced, std::vector{FindingKind::kOrphanedLock});
+}
+
+// For what must never be lost as well as for what is held back.
+TEST_F(Telling, WhatIsNotWrittenAsksTheRules) {
+  most_reports_ = 0;
+  begin("function=nobody\n");
+  ASSERT_TRUE(tell(misuse(), 0));
+  EXPECT_EQ(outcome_.open, 1U);
+  EXPECT_EQ(outcome_.counting, 0U);
+  ASSERT_TRUE(tell(orphaned(), 1));
+  EXPECT_EQ(outcome_.open, 1U);
+  EXPECT_TRUE(files().empty());
+  last_words();
+  EXPECT_EQ(outcome_.open, 0U);
+  EXPECT_EQ(outcome_.counting, 1U);
+  EXPECT_TRUE(files().empty());
+  EXPECT_TRUE(listener_.told.empty());
+}
+
+TEST_F(Telling, WhatIsHeldBackTakesNoPlaceOfAnother) {
+  most_reports_ = 1;
+  begin("kind=misuse function=nobody\n");
+  ASSERT_TRUE(tell(misuse(), 0));
+  const Verdict other = orphaned();
+  ASSERT_TRUE(witness_->tell(impasse::Telling{2, 0, kNow, &other, {}}, left_lock(true)));
+  EXPECT_TRUE(on_disk_as("orphaned_lock"));
+  last_words();
+  EXPECT_EQ(files().size(), 1U);
+  EXPECT_EQ(outcome_.counting, 2U);
+  EXPECT_EQ(outcome_.open, 0U);
 }
 
 }  // namespace

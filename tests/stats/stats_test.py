@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -201,6 +202,35 @@ class Places(Case):
             self.assertFalse(dead["process"]["alive"])
             self.assertEqual([site["site"] for site in dead["sites"]], [site["site"] for site in live["sites"]])
             self.assertEqual(self.lock(dead, "shared_lock")["acquisitions"], 10_000)
+
+    def killed_while_it_holds(self):
+        process = subprocess.Popen([NUMBERS, "long", "60000"], env=self.environment(), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        deadline = time.monotonic() + 30
+        while "holds mutex" not in self.dump(process.pid).stdout:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        time.sleep(0.5)  # the watchdog has had its turn
+        process.kill()
+        process.wait()
+        return process.pid
+
+    def dump(self, *arguments):
+        return subprocess.run([COMMAND, "dump", "--facts", *map(str, arguments)], capture_output=True, text=True,
+                              timeout=60, env=self.environment(LD_PRELOAD=""))
+
+    def test_a_dump_of_what_a_killed_process_left_behind_has_the_same_names(self):
+        pid = self.killed_while_it_holds()
+        [site] = {site["site"] for site in self.of(pid)["sites"] if "numbers.cc" in site["site"]
+                  and f"taken at {site['site']}\n" in self.dump(pid).stdout}
+        self.assertRegex(self.dump(pid).stdout, r"holds slow_lock \(mutex 0x[0-9a-f]+\) exclusive, .*, taken at .*\n")
+        facts = json.loads(self.dump("--json", pid).stdout)
+        self.assertEqual(facts["process"]["origin"], "left_behind")
+        [hold] = [hold for thread in facts["threads"] for hold in thread["holds"]]
+        self.assertEqual((hold["lock_name"], hold["site"]["name"]), ("slow_lock", site))
+        self.assertEqual(hold["site"]["module"], NUMBERS)
 
 
 class Command(Case):
