@@ -2,9 +2,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -14,6 +12,7 @@
 #include "detector/page_filter.h"
 #include "detector/signal_notes.h"
 #include "interpose/current.h"
+#include "interpose/kernel_copy.h"
 #include "interpose/slot_facts.h"
 
 namespace impasse {
@@ -57,10 +56,10 @@ bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
   const iovec to{&copy, bytes};
   const iovec from{reinterpret_cast<void*>(lock), bytes};
   const bool can_be_asked = kind == LockKind::kMutex || kind == LockKind::kRwlock;
-  if (!can_be_asked || process_vm_readv(static_cast<pid_t>(syscall(SYS_getpid)), &to, 1, &from, 1,
-                                        0) != static_cast<ssize_t>(bytes)) {
-    return false;
-  }
+  if (!can_be_asked) return false;
+  const KernelCopy seen = copy_by_kernel(to, &from, 1);
+  if (seen.forbidden) return true;
+  if (seen.bytes != bytes) return false;
   constexpr int kMutexShared = 128;
   return kind == LockKind::kMutex ? (copy.mutex.__data.__kind & kMutexShared) != 0
                                   : copy.rwlock.__data.__shared != 0;

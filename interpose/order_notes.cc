@@ -2,7 +2,6 @@
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "detector/sight_queue.h"
 #include "interpose/cold_path.h"
 #include "interpose/companions.h"
+#include "interpose/kernel_copy.h"
 #include "interpose/stack_copy.h"
 
 namespace impasse {
@@ -67,10 +67,7 @@ bool prefers_writers(std::uint64_t lock, bool about_to_take) {
   if (!about_to_take) {
     const iovec to{&copy, sizeof copy};
     const iovec from{reinterpret_cast<void*>(lock), sizeof copy};
-    if (syscall(SYS_process_vm_readv, syscall(SYS_getpid), &to, 1, &from, 1, 0) !=
-        static_cast<long>(sizeof copy)) {
-      return false;
-    }
+    if (copy_by_kernel(to, &from, 1).bytes != sizeof copy) return false;
     there = &copy;
   }
   return there->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;

@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "interpose/kernel_copy.h"
 
 namespace impasse {
 namespace {
@@ -26,8 +26,7 @@ std::uint64_t copy_through_kernel(std::uint64_t start, std::uint8_t* to, std::si
     at = next;
   }
   const iovec into{to, end - start};
-  const long n = syscall(SYS_process_vm_readv, syscall(SYS_getpid), &into, 1, from, parts, 0);
-  return n < 0 ? 0 : static_cast<std::uint64_t>(n);
+  return copy_by_kernel(into, from, parts).bytes;
 }
 
 }  // namespace

@@ -217,9 +217,17 @@ void Witness::tell(const OrderCircle& circle, const OrderWatch& watch) {
                 kNoFinding);
 }
 
+void Witness::await_unwinder() {
+  for (; unwinder_patience_ms_ != 0 && !unwinder_.ready(); --unwinder_patience_ms_) {
+    const timespec step{0, 1'000'000};
+    nanosleep(&step, nullptr);
+  }
+}
+
 // The thread has gone on since: its stack is the one that it left.
 void Witness::tell(const Incident& incident) {
   if (!matters()) return;
+  await_unwinder();
   const LedgerReading reading = read_own_ledger(ledger_);
   if (!reading.problem.empty()) return;
   report::Report report = gather(

@@ -108,6 +108,8 @@ class Witness final : public FindingSink {
   report::Report gather(const Snapshot& snapshot, const AddCause& add_cause, bool running_stacks);
   bool has_room() const { return reports_ < settings_.most_reports; }
   void note_untold();
+  // A broken rule may come before stacks can be walked, and callers are part of its fingerprint.
+  void await_unwinder();
   // A new finding is worth a look: it can be written, or it may be what counts.
   bool matters();
   void watch_threads(const Snapshot& snapshot, report::Report& report, bool running_stacks);
@@ -148,6 +150,7 @@ class Witness final : public FindingSink {
   Standstills standstills_;
   symbolize::AddressSpace& space_;
   symbolize::Unwinder& unwinder_;
+  unsigned unwinder_patience_ms_ = 200;  // of all that come first; it may never be there
   Sieve sieve_;
   Outcome& outcome_;
   enum class Fate : std::uint8_t {

@@ -54,6 +54,9 @@ void ignore_signal(const char* number);
 void change_environment_often(const char* rounds);
 void install_filter(const char* error);    // process_vm_readv() fails with this
 void install_killing_filter(const char*);  // as services have one: calls that end the process
+void filter_reads(const char*);            // ... process_vm_readv() does
+void nest_in_fibre(const char*);           // on a stack that nobody knows, locks taken together
+void fork_holding(const char* status);     // as fork_one(), with locks of several kinds held
 void look_for_children(const char* path);  // until the file is there: nobody's child may be seen
 
 }  // namespace actor

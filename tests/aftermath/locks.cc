@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <array>
@@ -8,7 +9,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
+#include <vector>
 
 #include "actor.h"
 #include "blocked_thread.h"
@@ -139,6 +142,49 @@ void fork_one(const char* status) {
     std::exit(wanted);
   }
   expect(child, wanted);
+}
+
+void nest_in_fibre(const char*) {
+  static std::mutex outer;
+  static std::mutex inner;
+  static ucontext_t back;
+  static ucontext_t fibre;
+  std::thread([] {}).join();
+  std::vector<char> stack(std::size_t{64} << 10);
+  getcontext(&fibre);
+  fibre.uc_stack.ss_sp = stack.data();
+  fibre.uc_stack.ss_size = stack.size();
+  fibre.uc_link = &back;
+  makecontext(
+      &fibre,
+      [] {
+        const std::lock_guard first(outer);
+        const std::lock_guard second(inner);
+      },
+      0);
+  swapcontext(&back, &fibre);
+}
+
+void fork_holding(const char* status) {
+  std::mutex own;
+  std::mutex others;
+  std::shared_mutex read;
+  std::atomic<bool> held{false};
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    const std::lock_guard hold(others);
+    const std::shared_lock hold_too(read);
+    held = true;
+    while (!over) std::this_thread::yield();
+  });
+  while (!held) std::this_thread::yield();
+  {
+    const std::lock_guard hold(own);
+    const std::shared_lock hold_too(read);
+    fork_one(status);
+  }
+  over = true;
+  other.join();
 }
 
 void fork_stuck(const char*) {

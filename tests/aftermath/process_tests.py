@@ -108,6 +108,24 @@ class ProcessTest(AftermathCase):
             stack = report.threads[link["waiter"]]["stack"]
             self.assertIn("a filter of system calls forbids", stack["trouble"])
 
+    def assert_not_read_by_force(self, run, count):
+        """A filter ends who reads memory in the usual way: we do not, and see what we may."""
+        report = next(one for one in self.reported(run, count) if one.finding["kind"] == "deadlock")
+        for link in report.cycle:
+            stack = report.threads[link["waiter"]]["stack"]
+            self.assertTrue(stack["frames"], stack)
+        self.assertIn("looks at memory that a filter", str(report.json["dropped"]))
+
+    def test_filter_of_reads(self):
+        run = self.play(f"reads-kill nest-in-fibre fork-holding 3 {STUCK}")
+        self.assert_not_read_by_force(run, 1)
+
+    def test_filter_of_reads_that_comes_late(self):
+        run = self.play(f"misuse 0 await TMP/go reads-kill nest-in-fibre fork-holding 3 {STUCK}")
+        self.reported(run)
+        run.make("go")
+        self.assert_not_read_by_force(run, 2)
+
     def test_filter_and_hook(self):
         run = self.play(f"filter 1 {STUCK}", options="on_finding=TMP/hook log=TMP/log")
         self.reported(run)
