@@ -220,6 +220,8 @@ void WaitGraph::block_by_departures(Obstacle& obstacle, bool owner_only) {
   for (std::uint32_t i = 0; i < snapshot_.departures.size(); ++i) {
     const DepartureFact& gone = snapshot_.departures[i];
     if (gone.hold.lock != obstacle.lock) continue;
+    // In the parent that thread has it still, and can give it back.
+    if (gone.reason == DepartureReason::kForked && obstacle.state.between_processes) continue;
     if (owner_only && gone.tid != obstacle.state.owner) continue;
     if (obstacle.reading && gone.hold.shared) continue;
     obstacle.blockers.push_back({kNoOne, i, LinkReason::kGone, gone.hold.tick, gone.hold.site});

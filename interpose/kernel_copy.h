@@ -12,11 +12,7 @@
 
 namespace impasse {
 
-// How many bytes from the front could be had; nothing: nobody may ask.
-struct KernelCopy {
-  std::size_t bytes = 0;
-  bool forbidden = false;
-};
-KernelCopy copy_by_kernel(const iovec& to, const iovec* from, unsigned parts);
+// How many bytes from the front could be had.
+std::size_t copy_by_kernel(const iovec& to, const iovec* from, unsigned parts);
 
 }  // namespace impasse

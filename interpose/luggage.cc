@@ -57,9 +57,7 @@ bool is_process_shared(std::uint64_t lock, std::uint64_t site) {
   const iovec from{reinterpret_cast<void*>(lock), bytes};
   const bool can_be_asked = kind == LockKind::kMutex || kind == LockKind::kRwlock;
   if (!can_be_asked) return false;
-  const KernelCopy seen = copy_by_kernel(to, &from, 1);
-  if (seen.forbidden) return true;
-  if (seen.bytes != bytes) return false;
+  if (copy_by_kernel(to, &from, 1) != bytes) return false;
   constexpr int kMutexShared = 128;
   return kind == LockKind::kMutex ? (copy.mutex.__data.__kind & kMutexShared) != 0
                                   : copy.rwlock.__data.__shared != 0;

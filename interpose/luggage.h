@@ -27,8 +27,8 @@ void forget_luggage(std::uint64_t start, std::uint64_t bytes);
 // One hold of the lock was released after all.
 void forget_hold_in_luggage(std::uint64_t lock);
 
-// Asks the lock itself, whether other processes use it too. Where that is forbidden they may: what
-// is not known to be lost is not told as lost. `site` as in Hold.
+// Asks the lock itself, whether other processes use it too. Where it may not be asked it counts as
+// this process's own: whoever judges asks again. `site` as in Hold.
 bool is_process_shared(std::uint64_t lock, std::uint64_t site);
 
 }  // namespace impasse

@@ -67,7 +67,7 @@ bool prefers_writers(std::uint64_t lock, bool about_to_take) {
   if (!about_to_take) {
     const iovec to{&copy, sizeof copy};
     const iovec from{reinterpret_cast<void*>(lock), sizeof copy};
-    if (copy_by_kernel(to, &from, 1).bytes != sizeof copy) return false;
+    if (copy_by_kernel(to, &from, 1) != sizeof copy) return false;
     there = &copy;
   }
   return there->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP;

@@ -26,7 +26,7 @@ std::uint64_t copy_through_kernel(std::uint64_t start, std::uint8_t* to, std::si
     at = next;
   }
   const iovec into{to, end - start};
-  return copy_by_kernel(into, from, parts).bytes;
+  return copy_by_kernel(into, from, parts);
 }
 
 }  // namespace

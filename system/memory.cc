@@ -78,7 +78,7 @@ std::size_t Memory::read_by_pipe(std::uint64_t address, void* into, std::size_t 
 
 std::size_t Memory::read(std::uint64_t address, void* into, std::size_t bytes) const {
   if (bytes == 0) return 0;
-  if (way_ == Way::kUnknown || (way_ == Way::kCall && filtered())) find_way();
+  if (way_ == Way::kUnknown) find_way();
   for (int attempts = 0; attempts < 4; ++attempts) {
     ssize_t done = -1;
     switch (way_) {

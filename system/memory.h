@@ -2,8 +2,8 @@
 //
 // Promises: no allocation; tries process_vm_readv first and remembers when a sandbox forbids it
 // (then /proc/PID/mem, then, on ourselves, a pipe that the kernel writes to); a filter that kills
-// is never provoked, also one that comes late (under a filter it goes to /proc/PID/mem at once).
-// Never reads through PROT_NONE on purpose: callers look at the mappings.
+// is never provoked (Seccomp: 2 in the status goes to /proc/PID/mem at once). Never reads through
+// PROT_NONE on purpose: callers look at the mappings.
 // Cost: 2 µs for 4 KiB, 7 µs for 64 KiB; 11 µs for 64 KiB where the file is the way.
 // For one thread at a time.
 #pragma once
@@ -27,8 +27,8 @@ class Memory {
     return read(address, into, bytes) == bytes;
   }
 
-  // Forgets which way worked and closes what was open: after fork(), and now and then. The next
-  // read looks again.
+  // Forgets which way worked and closes what was open: after fork(), and now and then, because a
+  // program may enter a sandbox at any time. The next read looks again (20 µs).
   void look_again();
 
   std::uint32_t pid() const { return pid_; }

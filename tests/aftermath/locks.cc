@@ -145,7 +145,7 @@ void fork_one(const char* status) {
 }
 
 void nest_in_fibre(const char*) {
-  static std::mutex outer;
+  static std::shared_mutex outer;  // of a held one the order's note asks whether writers come first
   static std::mutex inner;
   static ucontext_t back;
   static ucontext_t fibre;
@@ -158,7 +158,7 @@ void nest_in_fibre(const char*) {
   makecontext(
       &fibre,
       [] {
-        const std::lock_guard first(outer);
+        const std::shared_lock first(outer);
         const std::lock_guard second(inner);
       },
       0);

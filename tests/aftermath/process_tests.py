@@ -117,11 +117,12 @@ class ProcessTest(AftermathCase):
         self.assertIn("looks at memory that a filter", str(report.json["dropped"]))
 
     def test_filter_of_reads(self):
-        run = self.play(f"reads-kill nest-in-fibre fork-holding 3 {STUCK}")
+        run = self.play(f"reads-kill nest-in-fibre fork-holding 3 {STUCK}", options="order=on")
         self.assert_not_read_by_force(run, 1)
 
     def test_filter_of_reads_that_comes_late(self):
-        run = self.play(f"misuse 0 await TMP/go reads-kill nest-in-fibre fork-holding 3 {STUCK}")
+        steps = f"misuse 0 await TMP/go reads-kill nest-in-fibre fork-holding 3 {STUCK}"
+        run = self.play(steps, options="order=on")
         self.reported(run)
         run.make("go")
         self.assert_not_read_by_force(run, 2)

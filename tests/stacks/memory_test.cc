@@ -97,6 +97,7 @@ TEST(Memory, AFilterThatKillsIsNotProvoked) {
     char byte = 0;
     EXPECT_TRUE(memory.read_all(address(&byte), &byte, 1));
     filter_reads(SECCOMP_RET_KILL_PROCESS);
+    memory.look_again();
     expect_reads(memory);
   });
 }

@@ -95,6 +95,18 @@ TEST(Verdicts, TheHolderIsGone) {
   }
 }
 
+// Processes share it: the parent's thread gives it back.
+TEST(Verdicts, WhatTheParentHasIsNoOrphan) {
+  Scene scene;
+  const auto a = scene.thread();
+  scene.left(1, LockKind::kMutex, 77, DepartureReason::kForked);
+  scene.wants(a, 1);
+  scene.locks[1].between_processes = true;
+  for (const Verdict& verdict : scene.judged()) {
+    EXPECT_NE(verdict.kind, FindingKind::kOrphanedLock);
+  }
+}
+
 TEST(Verdicts, ARobustMutexHasNoOrphans) {
   Scene scene;
   const auto a = scene.thread();
