@@ -35,6 +35,7 @@ Plan plan(const Geometry& g) {
       {0, sizeof(StatRow), g.stats},
       {0, sizeof(std::uint32_t), 2 * g.stats},
       {0, kPage, kStatMapPages},
+      {0, sizeof(SightTail), g.sights},
   };
   Plan result{};
   std::uint64_t offset = kPage;  // the header's
@@ -155,6 +156,7 @@ void Ledger::release_slot(ThreadSlot& slot) {
   zero(slot.lowest_stack_lock);
   zero(slot.order_phase);
   for (SignalRecord& signal : slot.signals) zero(signal.object);
+  for (auto& key : slot.signal_keys) zero(key);
   if (slot.more_signals_ready.load(std::memory_order_relaxed) != 0) {
     for (SignalRecord& signal : slot.more_signals) zero(signal.object);
   }

@@ -108,6 +108,9 @@ class Ledger {
   RawSight& sight(std::uint64_t number) const {
     return *at<RawSight>(header_->region[kSights].offset + number * sizeof(RawSight));
   }
+  SightTail& sight_tail(std::uint64_t number) const {
+    return *at<SightTail>(header_->region[kSightTails].offset + number * sizeof(SightTail));
+  }
   std::uint64_t sight_capacity() const { return header_->region[kSights].capacity; }
   RawLife& life(std::uint64_t number) const {
     return *at<RawLife>(header_->region[kLives].offset + number * sizeof(RawLife));

@@ -27,11 +27,11 @@
 namespace impasse {
 
 inline constexpr std::uint64_t kLedgerMagic = 0x0065737361706d69;  // "impasse\0"
-inline constexpr std::uint32_t kLedgerVersion = 6;
+inline constexpr std::uint32_t kLedgerVersion = 7;
 inline constexpr std::size_t kPage = 4096;
 inline constexpr unsigned kInlineHolds = 64;
 inline constexpr unsigned kSeenOrders = 1024;
-inline constexpr unsigned kMailbox = 112;  // more than a slot has places
+inline constexpr unsigned kMailbox = 96;  // more than a slot has places
 inline constexpr unsigned kNameBytes = 16;
 inline constexpr std::uint64_t kStatMapPages = 64;
 
@@ -130,6 +130,9 @@ struct alignas(kPage) ThreadSlot {
   // Whom this thread woke: direct mapped by object and place; those that find their place taken
   // stand in `more_signals`.
   alignas(64) SignalRecord signals[kInlineSignals];
+  // What a signal is recognised by that needs nothing but to be counted in `signals`: of the note
+  // in the same place, as of a SignalMoment; 0: of none. Nobody but the thread reads these.
+  std::atomic<std::uint64_t> signal_keys[kInlineSignals];
   std::atomic<std::uint32_t> more_signals_ready;  // memory of `more_signals` was taken into use
   std::atomic<std::uint32_t> signals_lost;  // some found no room: this thread may signal anything
   // The last wait to be signalled that ended well: the object's LockRecord << 32 | its generation
@@ -249,11 +252,11 @@ inline constexpr std::uint64_t kOnStack = 2;  // of the thread that tells
 inline constexpr unsigned kSightedLocks = 160;
 // ... or what so many locks leave of the record.
 inline constexpr std::size_t kSightStackBytes = std::size_t{12} << 10;
-inline constexpr std::size_t kSightBytes = 4 * kPage;
 struct alignas(kPage) RawSight {
   std::atomic<std::uint32_t> stage;      // a SightStage
   std::atomic<std::uint32_t> next_free;  // for the list of free ones
-  std::uint32_t ready_bytes;             // of the record that memory was taken into use for
+  std::uint32_t tail_bytes;              // of its tail that memory was taken into use for
+  std::uint32_t in_tail;                 // the rest stands there, and not here
   std::uint32_t thread;                  // a ThreadNumber
   std::uint32_t tid;
   std::uint32_t again;  // the mutex of a condition wait, to be taken again
@@ -267,11 +270,17 @@ struct alignas(kPage) RawSight {
   std::uint64_t stack_start;  // address of the first copied byte
   RawSightedLock wanted;
   // So many RawSightedLocks, oldest first, those beyond kInlineHolds in no order; then the stack.
-  alignas(8) std::uint8_t rest[kSightBytes - 184];
+  alignas(8) std::uint8_t rest[kPage - 192];
 };
-static_assert(sizeof(RawSight) == kSightBytes);
-static_assert(offsetof(RawSight, rest) == 184);
-static_assert(kSightedLocks * sizeof(RawSightedLock) < sizeof(RawSight::rest));
+static_assert(sizeof(RawSight) == kPage);
+static_assert(offsetof(RawSight, rest) == 192);
+
+// Of the sight with the same number: for what is too long to stand with it. Apart from it, so that
+// the sights lie side by side and the kernel is asked for several of them at once.
+struct alignas(kPage) SightTail {
+  std::uint8_t rest[4 * kPage];
+};
+static_assert(kSightedLocks * sizeof(RawSightedLock) < sizeof(SightTail::rest));
 
 enum SightStage : std::uint32_t { kSightFree, kSightBeingWritten, kSightTold };
 
@@ -334,6 +343,7 @@ enum RegionName : unsigned {
   kStatRows,     // StatRow
   kStatIndex,    // u32 places by hash: row number + 1; the capacity is a power of two
   kStatMaps,     // pages: the files that the process has mapped, as text
+  kSightTails,   // SightTail, as many as there are sights
   kRegions
 };
 

@@ -124,6 +124,7 @@ bool Reader::check_regions() {
       {"numbers of locks", sizeof(StatRow), kMostStats, false},
       {"the index of numbers", sizeof(std::uint32_t), 2 * kMostStats, false},
       {"mapped files", kPage, kStatMapPages, false},
+      {"tails of sights", sizeof(SightTail), kMostSights, false},
   };
   if (header_.total_bytes > kMostLedgerBytes)
     return fail("damaged: it claims to be larger than any ledger is");

@@ -6,6 +6,7 @@
 #include "detector/free_stack.h"
 #include "detector/lock_salt.h"
 #include "detector/page_filter.h"
+#include "detector/signal_moment.h"
 
 namespace impasse {
 namespace {
@@ -20,6 +21,7 @@ std::uint64_t index_word(std::uint64_t hash, std::uint64_t number) {
 
 constinit LockSalts lock_salts;
 constinit PageFilter lock_pages;
+constinit SignalMoment signal_moment;
 
 LockRecord* LockTable::find(std::uint64_t address) const {
   LockRecord* found = nullptr;
@@ -98,6 +100,11 @@ void LockTable::retire(LevelledSet::Word& place, std::uint64_t word, LockRecord&
   change_salt(address);
   record.address.store(0, std::memory_order_relaxed);
   record.generation.fetch_add(1, std::memory_order_release);
+  const std::uint32_t kind = record.traits.load(std::memory_order_relaxed) & lock_trait::kKindMask;
+  if (kind == static_cast<std::uint32_t>(LockKind::kCondition) ||
+      kind == static_cast<std::uint32_t>(LockKind::kSemaphore)) {
+    renew_signal_moment();
+  }
   const auto number = static_cast<std::uint32_t>(&record - &ledger_.lock_record(0));
   const auto link = [this](std::uint32_t n) -> std::atomic<std::uint32_t>& {
     return ledger_.lock_record(n).next_free;

@@ -27,10 +27,9 @@ SightedLock lock_of(const RawSightedLock& raw, ThreadNumber teller) {
   return lock;
 }
 
-// What a record takes with so many bytes after its fixed part.
-std::size_t pages_for(std::size_t bytes) {
-  return (offsetof(RawSight, rest) + bytes + kPage - 1) / kPage * kPage;
-}
+// Readied with one call: by who tells, whom a longer one would keep; by our own thread.
+constexpr std::uint64_t kTellerOpens = 4;
+constexpr std::uint64_t kWeOpen = 16;
 
 }  // namespace
 
@@ -40,59 +39,73 @@ RawSight* SightQueue::pop() {
   return number < 0 ? nullptr : &ledger_.sight(static_cast<std::uint64_t>(number));
 }
 
-// One that was never used, or whose memory was given back.
-RawSight* SightQueue::open_place(std::size_t bytes) {
+// Takes the memory of records into use that were never used, or whose memory was given back.
+bool SightQueue::open(Range range) const {
+  RawSight* const first = &ledger_.sight(range.first);
+  if (!ledger_.growth().reserve(first, range.count * sizeof(RawSight))) return false;
+  for (RawSight& sight : std::span(first, range.count)) {
+    sight.tail_bytes = 0;
+    sight.stage.store(kSightFree, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+// One for who tells; those beside it are free for the next.
+RawSight* SightQueue::open_some() {
   std::atomic<std::uint64_t>& used = ledger_.header().sights_used;
   const GrowthTurn turn(ledger_.growth());
   const std::uint64_t number = used.load(std::memory_order_relaxed);
   if (!turn || number >= ledger_.sight_capacity()) return nullptr;
-  RawSight& sight = ledger_.sight(number);
-  const std::size_t wanted = pages_for(bytes);
-  if (!ledger_.growth().reserve(&sight, wanted)) return nullptr;
-  sight.ready_bytes = static_cast<std::uint32_t>(wanted);
-  sight.stage.store(kSightBeingWritten, std::memory_order_relaxed);
-  used.store(number + 1, std::memory_order_release);
-  return &sight;
+  std::uint64_t count = std::min(kTellerOpens, ledger_.sight_capacity() - number);
+  if (!open({number, count})) {
+    if (!open({number, 1})) return nullptr;
+    count = 1;
+  }
+  used.store(number + count, std::memory_order_release);
+  for (std::uint64_t i = 1; i < count; ++i) put_on_list(ledger_.sight(number + i));
+  return &ledger_.sight(number);
 }
 
 // Nobody else is in the record: no turn is needed.
 std::size_t SightQueue::ready(RawSight& sight, std::size_t bytes) {
-  const std::size_t wanted = pages_for(bytes);
-  const std::size_t there = sight.ready_bytes;
+  sight.in_tail = 0;
+  if (bytes <= sizeof sight.rest) return bytes;
+  const std::size_t wanted = (bytes + kPage - 1) / kPage * kPage;
+  const std::size_t there = sight.tail_bytes;
   if (there < wanted) {
-    std::byte* const start = reinterpret_cast<std::byte*>(&sight) + there;
-    if (ledger_.growth().reserve(start, wanted - there))
-      sight.ready_bytes = static_cast<std::uint32_t>(wanted);
+    std::uint8_t* const start = ledger_.sight_tail(number_of(sight)).rest + there;
+    if (!ledger_.growth().reserve(start, wanted - there)) return sizeof sight.rest;
+    sight.tail_bytes = static_cast<std::uint32_t>(wanted);
   }
-  return std::min(bytes, sight.ready_bytes - offsetof(RawSight, rest));
+  sight.in_tail = 1;
+  return bytes;
 }
 
-// With a page each, which is enough for most: our own thread is hardly faster than who tells.
+// Without tails: most do without, and our own thread is hardly faster than who tells.
 void SightQueue::open_ahead(std::uint64_t wanted) {
   for (std::uint64_t i = 0; i < ledger_.sight_capacity(); ++i) {
-    const std::optional<std::uint64_t> number = next_ahead(wanted);
-    if (!number) return;
-    RawSight& sight = ledger_.sight(*number);
-    if (!ledger_.growth().reserve(&sight, kPage)) {
-      unreadable_ = *number;
+    const Range range = next_ahead(wanted);
+    if (range.count == 0) return;
+    if (!open(range)) {
+      unreadable_ = range;
       return;
     }
-    sight.ready_bytes = kPage;
-    put_on_list(sight);
+    for (std::uint64_t k = 0; k < range.count; ++k) put_on_list(ledger_.sight(range.first + k));
   }
 }
 
-// A number that is nobody else's. Its memory is had after the turn: threads that tell wait for it,
-// and we may lose our processor meanwhile.
-std::optional<std::uint64_t> SightQueue::next_ahead(std::uint64_t wanted) {
+// Numbers that are nobody else's. Their memory is had after the turn: threads that tell wait for
+// it, and we may lose our processor meanwhile.
+SightQueue::Range SightQueue::next_ahead(std::uint64_t wanted) {
   LedgerHeader& header = ledger_.header();
   const GrowthTurn turn(ledger_.growth());
   const std::uint64_t used = header.sights_used.load(std::memory_order_relaxed);
-  const std::uint64_t taken = header.sights_taken.load(std::memory_order_relaxed);
-  if (!turn || unreadable_ < used || used >= ledger_.sight_capacity() || used >= taken + wanted)
-    return std::nullopt;
-  header.sights_used.store(used + 1, std::memory_order_release);
-  return used;
+  const std::uint64_t end = std::min(ledger_.sight_capacity(),
+                                     header.sights_taken.load(std::memory_order_relaxed) + wanted);
+  if (!turn || unreadable_.count != 0 || used >= end) return {};
+  const std::uint64_t count = std::min(kWeOpen, end - used);
+  header.sights_used.store(used + count, std::memory_order_release);
+  return {used, count};
 }
 
 bool SightQueue::give_back(std::uint64_t kept, GiveBack how) {
@@ -100,7 +113,7 @@ bool SightQueue::give_back(std::uint64_t kept, GiveBack how) {
   const std::uint64_t capacity = ledger_.sight_capacity();
   const GrowthTurn turn(ledger_.growth());
   const std::uint64_t used = header.sights_used.load(std::memory_order_relaxed);
-  if (!turn || used <= kept || unreadable_ < used) return false;
+  if (!turn || used <= kept || unreadable_.count != 0) return false;
   const std::uint64_t part = std::min(used - kept, std::max<std::uint64_t>(capacity / 8, 1));
   const std::uint64_t left = used - part;
   // INV-SIGHT-1: from here on all records are ours, and no late look at a link is under way.
@@ -115,19 +128,21 @@ bool SightQueue::give_back(std::uint64_t kept, GiveBack how) {
   header.sights_taken.fetch_sub(capacity, std::memory_order_acq_rel);
   // Who needs one of these again has to have the turn.
   how(&ledger_.sight(left), part * sizeof(RawSight));
+  how(&ledger_.sight_tail(left), part * sizeof(SightTail));
   return left > kept;
 }
 
-RawSight* SightQueue::claim(std::size_t bytes) {
+RawSight* SightQueue::claim() {
   LedgerHeader& header = ledger_.header();
   const std::uint64_t capacity = ledger_.sight_capacity();
   if (header.sights_taken.load(std::memory_order_relaxed) < capacity) {
     // Counted before it is taken off the list and after it is put back: who is let in finds one.
     if (header.sights_taken.fetch_add(1, std::memory_order_acq_rel) < capacity) {
       RawSight* sight = pop();
-      if (sight == nullptr) sight = open_place(bytes);
+      if (sight == nullptr) sight = open_some();
       if (sight != nullptr) {
         sight->stage.store(kSightBeingWritten, std::memory_order_relaxed);
+        sight->in_tail = 0;
         return sight;
       }
     }
@@ -149,8 +164,7 @@ bool SightQueue::tell(RawSight& sight) {
 void SightQueue::put_on_list(RawSight& sight) {
   sight.stage.store(kSightFree, std::memory_order_release);
   const auto next = [this](std::uint32_t n) -> std::atomic<std::uint32_t>& { return next_free(n); };
-  const auto number = static_cast<std::uint32_t>(&sight - &ledger_.sight(0));
-  free_stack::push(ledger_.header().free_sight, number, next);
+  free_stack::push(ledger_.header().free_sight, static_cast<std::uint32_t>(number_of(sight)), next);
 }
 
 void SightQueue::release(RawSight& sight) {
@@ -158,7 +172,7 @@ void SightQueue::release(RawSight& sight) {
   ledger_.header().sights_taken.fetch_sub(1, std::memory_order_acq_rel);
 }
 
-OrderSight sight_of(const RawSight& raw) {
+OrderSight sight_of(const RawSight& raw, std::span<const std::uint8_t> rest) {
   OrderSight sight;
   sight.thread = raw.thread;
   sight.tid = raw.tid;
@@ -169,10 +183,10 @@ OrderSight sight_of(const RawSight& raw) {
   sight.wanted = lock_of(raw.wanted, raw.thread);
   sight.again = raw.again != 0;
   const std::size_t count = raw.held_count;
-  if (count > kSightedLocks) return sight;
+  if (count > kSightedLocks || count * sizeof(RawSightedLock) > rest.size()) return sight;
   sight.held.reserve(count);
-  for (std::size_t i = 0; i < count; ++i)
-    sight.held.push_back(lock_of(held_in(raw)[i], raw.thread));
+  const auto* const held = reinterpret_cast<const RawSightedLock*>(rest.data());
+  for (std::size_t i = 0; i < count; ++i) sight.held.push_back(lock_of(held[i], raw.thread));
   return sight;
 }
 

@@ -1,11 +1,11 @@
 // Orders on their way from the threads that met them to our own thread: a bounded table of records.
 //
-// Promises: lock-free, no allocation; of each record as much memory is taken into use as is needed,
-// and a record that is free again is the next to be used. Our own thread readies some before the
-// first order and more while many come, so that who tells seldom has to ask the kernel; when it is
-// quiet it gives back what a rest does not need. A thread that finds no record has to remember
-// nothing: it meets the order again. Costs: a refusal reads one line; a claim some tens of
-// nanoseconds, and where the memory is not there yet 2.5 to 4 us a page.
+// Promises: lock-free, no allocation; a record that is free again is the next to be used, and its
+// tail is taken into use when something does not fit into the record. Our own thread readies some
+// before the first order and more while many come, so that who tells seldom has to ask the kernel;
+// when it is quiet it gives back what a rest does not need. A thread that finds no record has to
+// remember nothing: it meets the order again. Costs: a refusal reads one line; a claim some tens of
+// nanoseconds, and where the memory is not there yet 2 to 7 us, for several records at once.
 //
 // INV-SIGHT-1: who takes a record off the list has counted itself in `sights_taken` before, and
 // counts itself out after the record is back. Where that number is 0 nobody looks at any record but
@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "detector/ledger.h"
@@ -35,11 +34,9 @@ class SightQueue {
     if (full) postpone();
     return full;
   }
-  // A record to fill in, of which the first page is ready; null: there is none. Then ready(), and
-  // tell() or discard(). One whose memory has to be taken into use gets room at once for so many
-  // bytes after the fixed part.
-  RawSight* claim(std::size_t bytes = 0);
-  // So many bytes after the fixed part are to be written. How many may be.
+  // A record to fill in; null: there is none. Then ready(), and tell() or discard().
+  RawSight* claim();
+  // So many bytes are to be written to rest_of(). How many may be.
   std::size_t ready(RawSight& sight, std::size_t bytes);
   // True, once until each(): the table is half full or few records are ready, and our own thread
   // had better come soon.
@@ -66,7 +63,7 @@ class SightQueue {
     for (std::uint64_t i = 0; i < used; ++i) {
       expect_more();
       const std::uint64_t number = (first + i) % used;
-      if (number == unreadable_) continue;
+      if (is_unreadable(number)) continue;
       RawSight& sight = ledger_.sight(number);
       if (sight.stage.load(std::memory_order_acquire) != kSightTold) continue;
       if (!visit(static_cast<const RawSight&>(sight))) return number;
@@ -93,14 +90,30 @@ class SightQueue {
   void each_left(Visit visit) const {
     const std::uint64_t used = ledger_.header().sights_used.load(std::memory_order_acquire);
     for (std::uint64_t i = 0; i < used; ++i) {
-      if (i == unreadable_) continue;
+      if (is_unreadable(i)) continue;
       const RawSight& sight = ledger_.sight(i);
       if (sight.stage.load(std::memory_order_acquire) == kSightTold) visit(sight);
     }
   }
   bool any() const { return ledger_.header().sights_taken.load(std::memory_order_relaxed) != 0; }
 
+  // ---- what belongs to a record, wherever it stands
+  std::span<std::uint8_t> rest_of(RawSight& sight) const {
+    return sight.in_tail != 0 ? std::span<std::uint8_t>(ledger_.sight_tail(number_of(sight)).rest)
+                              : std::span<std::uint8_t>(sight.rest);
+  }
+  std::span<const std::uint8_t> rest_of(const RawSight& sight) const {
+    return sight.in_tail != 0
+               ? std::span<const std::uint8_t>(ledger_.sight_tail(number_of(sight)).rest)
+               : std::span<const std::uint8_t>(sight.rest);
+  }
+
  private:
+  struct Range {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+  };
+
   // So many our own thread readies while many tell.
   std::uint64_t ready_in_burst() const { return ledger_.sight_capacity() / 4; }
   bool few_ready() const {
@@ -123,38 +136,43 @@ class SightQueue {
   std::atomic<std::uint32_t>& next_free(std::uint32_t number) const {
     return ledger_.sight(number).next_free;
   }
+  std::uint64_t number_of(const RawSight& sight) const {
+    return static_cast<std::uint64_t>(&sight - &ledger_.sight(0));
+  }
+  bool is_unreadable(std::uint64_t number) const {
+    return number - unreadable_.first < unreadable_.count;
+  }
   RawSight* pop();
-  RawSight* open_place(std::size_t bytes);
+  bool open(Range range) const;
+  RawSight* open_some();
   void open_ahead(std::uint64_t wanted);
-  std::optional<std::uint64_t> next_ahead(std::uint64_t wanted);
+  Range next_ahead(std::uint64_t wanted);
   void put_on_list(RawSight& sight);
   void release(RawSight& sight);
 
   Ledger& ledger_;
-  std::uint64_t unreadable_ = ~std::uint64_t{0};  // a record that no memory could be had for
+  Range unreadable_;  // records that no memory could be had for
 };
 
-// ---- what stands behind the fixed part of a record
+// ---- what stands in rest_of(): the locks, then the stack
 
-inline RawSightedLock* held_in(RawSight& raw) {
-  return reinterpret_cast<RawSightedLock*>(raw.rest);
-}
-inline const RawSightedLock* held_in(const RawSight& raw) {
-  return reinterpret_cast<const RawSightedLock*>(raw.rest);
+inline RawSightedLock* held_in(std::span<std::uint8_t> rest) {
+  return reinterpret_cast<RawSightedLock*>(rest.data());
 }
 // Room for the stack where so many locks are held: kSightedLocks at most.
 inline std::size_t stack_room(std::size_t held) {
-  return std::min(kSightStackBytes, sizeof(RawSight::rest) - held * sizeof(RawSightedLock));
+  return std::min(kSightStackBytes, sizeof(SightTail::rest) - held * sizeof(RawSightedLock));
 }
 
 // The facts of a record, without its stack. May allocate. Without what is held where the record
 // makes no sense.
-OrderSight sight_of(const RawSight& raw);
+OrderSight sight_of(const RawSight& raw, std::span<const std::uint8_t> rest);
 // The stack as it was from registers[kRsp] up, as far as it was copied.
-inline std::span<const std::uint8_t> stack_of(const RawSight& raw) {
-  const std::size_t held = raw.held_count;
-  if (held > kSightedLocks || raw.stack_bytes > stack_room(held)) return {};
-  return {raw.rest + held * sizeof(RawSightedLock), raw.stack_bytes};
+inline std::span<const std::uint8_t> stack_of(const RawSight& raw,
+                                              std::span<const std::uint8_t> rest) {
+  const std::size_t begin = std::size_t{raw.held_count} * sizeof(RawSightedLock);
+  if (raw.held_count > kSightedLocks || begin + raw.stack_bytes > rest.size()) return {};
+  return rest.subspan(begin, raw.stack_bytes);
 }
 
 }  // namespace impasse

@@ -38,6 +38,23 @@ bool is_there(const SignalRecord& place) {
   return place.object.load(std::memory_order_relaxed) > kNoteBeingWritten;
 }
 
+// Where the note stands in its own place, and its object is in the same life: from now on it is
+// recognised by its key, until something changes.
+bool add_again(ThreadSlot& slot, std::uint64_t object, std::uint64_t word, std::uint32_t tick) {
+  const std::uint64_t moment = signal_moment.value.load(std::memory_order_acquire);
+  const std::uint64_t key = signal_key(object, word);
+  const std::uint64_t place = inline_signal_place(signal_hash(key));
+  SignalRecord& note = slot.signals[place];
+  if (note.object.load(std::memory_order_relaxed) != object ||
+      note.site.load(std::memory_order_relaxed) != word || !still_holds(note)) {
+    return false;
+  }
+  add_here(note.count, 1);
+  note.tick.store(tick, std::memory_order_relaxed);
+  slot.signal_keys[place].store(key + moment, std::memory_order_relaxed);
+  return true;
+}
+
 bool add_to(SignalRecord& place, const Note& note) {
   if (place.object.load(std::memory_order_relaxed) != note.object ||
       place.site.load(std::memory_order_relaxed) != note.word ||
@@ -45,7 +62,7 @@ bool add_to(SignalRecord& place, const Note& note) {
       place.generation.load(std::memory_order_relaxed) != note.generation) {
     return false;
   }
-  place.count.store(place.count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  add_here(place.count, 1);
   place.tick.store(note.tick, std::memory_order_relaxed);
   return true;
 }
@@ -97,7 +114,7 @@ void lose(ThreadSlot& slot, Ledger* ledger) {
 }
 
 void write_down(ThreadSlot& slot, Ledger* ledger, const Note& note, std::uint32_t count) {
-  const std::uint64_t hash = signal_hash(note.object, note.word);
+  const std::uint64_t hash = signal_hash(signal_key(note.object, note.word));
   SignalRecord& first = slot.signals[inline_signal_place(hash)];
   const auto same = [&note](SignalRecord& place) { return add_to(place, note); };
   if (same(first) || (more_is_ready(slot) && any_more(slot, hash, same))) return;
@@ -155,11 +172,14 @@ constinit std::atomic<const LockRecord*> noted_lives{&solo_life};
 void note_lives_in(Ledger* ledger) {
   noted_lives.store(ledger == nullptr ? &solo_life : &ledger->lock_record(0),
                     std::memory_order_release);
+  renew_signal_moment();
 }
 
 void note_signal(ThreadSlot& slot, Ledger* ledger, const Signal& signal, std::uint32_t tick) {
+  const std::uint64_t word = signal_word(signal.pc, signal.kind);
+  if (add_again(slot, signal.object, word, tick)) return;
   if (ledger == nullptr) {
-    const Note note{signal.object, signal_word(signal.pc, signal.kind), 0, kSoloGeneration, tick};
+    const Note note{signal.object, word, 0, kSoloGeneration, tick};
     write_down(slot, nullptr, note, 1);
   } else {
     write_down(slot, *ledger, signal, tick, 1);
@@ -186,7 +206,8 @@ void keep_signals(ThreadSlot& to, const ThreadSlot& from) {
     const Note kept{note.object.load(std::memory_order_relaxed),
                     note.site.load(std::memory_order_relaxed), 0, kSoloGeneration,
                     note.tick.load(std::memory_order_relaxed)};
-    SignalRecord& place = to.signals[inline_signal_place(signal_hash(kept.object, kept.word))];
+    SignalRecord& place =
+        to.signals[inline_signal_place(signal_hash(signal_key(kept.object, kept.word)))];
     // Its own place is free, unless it stood among the further ones.
     if (place.object.load(std::memory_order_relaxed) != 0) {
       lost = true;
@@ -216,11 +237,14 @@ void bring_signals(ThreadSlot& to, const ThreadSlot& from, Ledger& ledger) {
 }
 
 void forget_signals(ThreadSlot& slot, std::uint64_t start, std::uint64_t bytes) {
+  bool any = false;
   for (SignalRecord& note : slot.signals) {
     const std::uint64_t object = note.object.load(std::memory_order_relaxed);
-    if (object > kNoteBeingWritten && object - start < bytes)
-      note.object.store(0, std::memory_order_release);
+    if (object <= kNoteBeingWritten || object - start >= bytes) continue;
+    note.object.store(0, std::memory_order_release);
+    any = true;
   }
+  if (any) renew_signal_moment();
 }
 
 AwaitedLife::AwaitedLife(Ledger& ledger, std::uint64_t object, LockKind kind, std::uint64_t pc,

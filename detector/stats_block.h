@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "detector/add_here.h"
 #include "detector/ledger.h"
 
 namespace impasse {
@@ -20,11 +21,6 @@ namespace impasse {
 inline constexpr std::uint32_t kStatPeriod = 8;
 // Holds that last so many units of the watchdog's clock are counted even if they were not measured.
 inline constexpr std::uint32_t kLongHoldTicks = 50;
-
-// In one instruction, so that no signal handler comes between; nobody else writes the word.
-inline void add_here(std::atomic<std::uint64_t>& word, std::uint64_t n) {
-  __asm__("addq %1, %0" : "+m"(reinterpret_cast<std::uint64_t&>(word)) : "er"(n) : "cc");
-}
 
 // A block for this slot's thread, empty. Null: no memory.
 StatBlock* open_stats(Ledger& ledger, ThreadSlot& slot);

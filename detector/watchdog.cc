@@ -9,6 +9,7 @@
 #include "detector/departures.h"
 #include "detector/incidents.h"
 #include "detector/own_ledger.h"
+#include "detector/signal_moment.h"
 #include "detector/signal_notes.h"
 
 namespace impasse {
@@ -62,6 +63,7 @@ void Watchdog::turn(std::uint64_t now_ns, std::uint64_t intended_ns) {
   if (last_wait_ns_ == 0) last_wait_ns_ = now_ns;  // a process begins with haste
   clock_.advance(now_ns, intended_ns);
   published_tick.value.store(static_cast<std::uint32_t>(clock_.units()), std::memory_order_relaxed);
+  renew_signal_moment();
   ledger_.header().tick.store(clock_.units(), std::memory_order_relaxed);
   ledger_.header().now_ns.store(now_ns, std::memory_order_release);
   if (turns_++ % kNamesEveryTurns == 0) learn_names();

@@ -25,6 +25,10 @@ namespace {
 // thread-local variables, kilobytes of them. 0: not known.
 constinit thread_local std::uint64_t frames_end __attribute__((tls_model("initial-exec"))) = 0;
 
+// What the kernel calls this thread, once it was asked: a call of the kernel for each order would
+// be most of what an order costs.
+constinit thread_local char own_name[kNameBytes] __attribute__((tls_model("initial-exec"))) = {};
+
 void hurry() {
   if (companions.wake != nullptr) companions.wake();
 }
@@ -168,7 +172,8 @@ bool too_deep(Ledger& ledger) {
 // As the thread is called now, which may be another name than an hour ago.
 void copy_name(char (&to)[kNameBytes], const ThreadSlot& slot) {
   if (slot.name_known.load(std::memory_order_relaxed) == 0) {
-    if (prctl(PR_GET_NAME, to) != 0) to[0] = '\0';
+    if (own_name[0] == '\0' && prctl(PR_GET_NAME, own_name) != 0) own_name[0] = '\0';
+    std::memcpy(to, own_name, sizeof to);
     return;
   }
   std::uint64_t words[kNameBytes / 8];
@@ -191,8 +196,8 @@ bool reads_again(const NewHold& wanted, const Having& having) {
 }
 
 // False: there is nothing to tell.
-bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const NewOrder& order,
-                    bool with_wanted) {
+bool describe_order(RawSight& sight, RawSightedLock* to, ThreadSlot& slot, Ledger& ledger,
+                    const NewOrder& order, bool with_wanted) {
   const NewHold& wanted = order.wanted;
   LockTable locks(ledger);
   end_dead_frames(slot, locks, wanted.stack_pointer);
@@ -201,7 +206,7 @@ bool describe_order(RawSight& sight, ThreadSlot& slot, Ledger& ledger, const New
   std::uint32_t count = 0;
   each_held(slot, ledger, [&](const Taking& held) {
     if (held.lock == wanted.lock && !with_wanted) return;
-    whole = whole && describe(held_in(sight)[count], slot, locks, held);
+    whole = whole && describe(to[count], slot, locks, held);
     if (whole) ++count;
   });
   const std::uint64_t stamp = tick_now() | (wanted.stack_pointer & 0xffff'ffff) << 32;
@@ -232,13 +237,16 @@ bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledge
   const std::uint64_t start = sight.registers[kRsp];
   const std::size_t stack = stack_to_tell(slot, start, having);
   const std::size_t room = queue.ready(sight, locks_bytes + stack);
-  if (room < locks_bytes || !describe_order(sight, slot, ledger, order, having.wanted_already))
+  const std::span<std::uint8_t> rest = queue.rest_of(sight);
+  if (room < locks_bytes ||
+      !describe_order(sight, held_in(rest), slot, ledger, order, having.wanted_already)) {
     return false;
+  }
   // Those that are not told of leave more room than was asked for.
   const std::size_t begin = sight.held_count * sizeof(RawSightedLock);
   sight.stack_start = start;
   sight.stack_bytes = static_cast<std::uint32_t>(
-      copy_own_stack(slot, start, sight.rest + begin, std::min(stack, room - locks_bytes)));
+      copy_own_stack(slot, start, rest.data() + begin, std::min(stack, room - locks_bytes)));
   return true;
 }
 
@@ -259,8 +267,7 @@ bool fill_in(SightQueue& queue, RawSight& sight, ThreadSlot& slot, Ledger& ledge
   }
   std::uint64_t registers[kSavedRegisters];
   IMPASSE_SAVE_REGISTERS(registers);
-  RawSight* const sight = queue.claim(having.locks * sizeof(RawSightedLock) +
-                                      stack_to_tell(slot, registers[kRsp], having));
+  RawSight* const sight = queue.claim();
   if (sight == nullptr) return false;
   if (!ledger.known_orders().add(order.path, slot.number.load(std::memory_order_relaxed),
                                  slot.order_phase.load(std::memory_order_relaxed))) {

@@ -161,7 +161,7 @@ void OrderWatch::hear_sights(std::uint64_t deadline_ns) {
 
 // Nothing: one of its locks may have been mistaken for another.
 std::optional<OrderSight> OrderWatch::understood(const RawSight& raw) {
-  OrderSight sight = sight_of(raw);
+  OrderSight sight = sight_of(raw, sights_.rest_of(raw));
   if (owners_.sure(sight)) return sight;
   hear_lives();  // a thread that began a moment ago may have told of that since
   if (owners_.sure(sight)) return sight;
@@ -180,7 +180,7 @@ void OrderWatch::hear(const RawSight& raw, Stacks& walker) {
 
 void OrderWatch::walk(const RawSight& raw, OrderSight& sight, Stacks& walker) {
   const auto& r = raw.registers;
-  const std::span<const std::uint8_t> bytes = impasse::stack_of(raw);
+  const std::span<const std::uint8_t> bytes = impasse::stack_of(raw, sights_.rest_of(raw));
   const symbolize::Stack stack =
       walker.of_copy(symbolize::Registers::from_saved(r[kRip], r[kRsp], r[kRbp], r[kRbx], r[kR12],
                                                       r[kR13], r[kR14], r[kR15]),

@@ -40,9 +40,9 @@ TEST(DamagedLedger, OtherFilesAreNoLedgers) {
 
 TEST(DamagedLedger, AnotherVersionIsNamed) {
   LedgerImage image;
-  image.header().version = 7;
-  EXPECT_EQ(problem(image), "made by another version (7; this impasse reads " +
-                                std::to_string(kLedgerVersion) + ")");
+  image.header().version = kLedgerVersion + 1;
+  EXPECT_EQ(problem(image), "made by another version (" + std::to_string(kLedgerVersion + 1) +
+                                "; this impasse reads " + std::to_string(kLedgerVersion) + ")");
 }
 
 TEST(DamagedLedger, EveryTruncationIsASentence) {
@@ -97,6 +97,8 @@ TEST(DamagedLedger, EveryDamageOfTheHeaderIsASentence) {
             "damaged: the region for sights of orders has elements of the wrong size");
   EXPECT_EQ(with([](H& h) { h.region[kSights].offset = h.total_bytes; }),
             "damaged: the region for sights of orders reaches beyond the ledger's end");
+  EXPECT_EQ(with([](H& h) { h.region[kSightTails].capacity = kMostSights + 1; }),
+            "damaged: the region for tails of sights is larger than in any ledger");
   EXPECT_EQ(with([](H& h) { h.region[kLives].capacity = 63; }),
             "damaged: the region for lives of threads has a size that is no power of two");
   EXPECT_EQ(with([](H& h) { h.region[kLives].offset = ~0ull << 6; }),
@@ -143,7 +145,7 @@ TEST(DamagedLedger, WhatIsOnItsWayToTheWatchdogIsNotLookedAt) {
     explicit Watched(LedgerImage& image)
         : MemorySource(image.bytes(), image.size()), header_(image.header()) {}
     bool read(std::uint64_t offset, void* buffer, std::size_t bytes) override {
-      for (const RegionName name : {kSights, kLives}) {
+      for (const RegionName name : {kSights, kSightTails, kLives}) {
         const Region& region = header_.region[name];
         EXPECT_FALSE(offset < region.offset + region.stride * region.capacity &&
                      region.offset < offset + bytes)
@@ -159,7 +161,7 @@ TEST(DamagedLedger, WhatIsOnItsWayToTheWatchdogIsNotLookedAt) {
   for (int round = 0; round < 20; ++round) {
     LedgerImage image;
     furnish(image);
-    for (const RegionName name : {kSights, kLives}) {
+    for (const RegionName name : {kSights, kSightTails, kLives}) {
       const Region& region = image.header().region[name];
       for (std::uint64_t at = 0; at < region.stride * region.capacity; at += 8) {
         const std::uint64_t garbage = random();

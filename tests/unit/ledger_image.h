@@ -36,6 +36,7 @@ class LedgerImage {
         {0, sizeof(StatRow), 16},
         {0, sizeof(std::uint32_t), 32},
         {0, kPage, kStatMapPages},
+        {0, sizeof(SightTail), 2},
     };
     std::uint64_t total = kPage;
     Region regions[kRegions];

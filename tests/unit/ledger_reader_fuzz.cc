@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -115,15 +116,23 @@ void each_record(const std::byte* bytes, RegionName name, Visit visit) {
 }
 
 void hear_orders(const std::byte* bytes) {
-  each_record<RawSight>(bytes, kSights, [](const RawSight& raw) {
-    const OrderSight sight = sight_of(raw);
+  std::vector<std::unique_ptr<SightTail>> tails;
+  each_record<SightTail>(bytes, kSightTails, [&tails](const SightTail& tail) {
+    tails.push_back(std::make_unique<SightTail>(tail));
+  });
+  std::size_t number = 0;
+  each_record<RawSight>(bytes, kSights, [&](const RawSight& raw) {
+    std::span<const std::uint8_t> rest = raw.rest;
+    if (raw.in_tail != 0 && number < tails.size()) rest = tails[number]->rest;
+    ++number;
+    const OrderSight sight = sight_of(raw, rest);
     if (sight.held.size() > kSightedLocks) broken("a sight of too many locks");
     if (sight.name.size() > kNameBytes) broken("a sight's name is too long");
     if (sight.wanted.kind > kLastLockKind) broken("a sight of a lock of no kind");
-    const auto stack = stack_of(raw);
+    const auto stack = stack_of(raw, rest);
     if (stack.empty()) return;
-    if (stack.data() < raw.rest || stack.size() > sizeof raw.rest ||
-        stack.data() + stack.size() > raw.rest + sizeof raw.rest) {
+    if (stack.data() < rest.data() || stack.size() > rest.size() ||
+        stack.data() + stack.size() > rest.data() + rest.size()) {
       broken("a sight's stack reaches beyond its record");
     }
   });
@@ -241,7 +250,9 @@ void furnish_orders(LedgerImage& image) {
     std::memcpy(sight.name, "sixteen letters!", sizeof sight.name);
     sight.wanted = {0x8000, 2, 1, 0x5555'0000'1000, 40'000, 0x5555'0000'4000};
     sight.held_count = 1 + static_cast<std::uint32_t>(i) * (kSightedLocks - 1);
-    std::memcpy(sight.rest, &sight.wanted, sizeof sight.wanted);
+    sight.in_tail = static_cast<std::uint32_t>(i);
+    std::uint8_t* const rest = i == 0 ? sight.rest : image.element<SightTail>(kSightTails, i).rest;
+    std::memcpy(rest, &sight.wanted, sizeof sight.wanted);
     sight.stack_start = 0x7ffe'0000'0000;
     sight.stack_bytes = 2'000;
   }

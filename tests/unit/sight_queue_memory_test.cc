@@ -106,19 +106,21 @@ TEST(SightQueueMemory, BlocksOfTheFileGo) {
   ASSERT_TRUE(ledger.format(memory, kSmallGeometry, [](void*, std::size_t) { return true; },
                             {4711, "program", "0", 1, 2, 3}));
   SightQueue queue(ledger);
+  constexpr std::uint64_t kBytesEach = sizeof(RawSight) + sizeof(SightTail);
   const std::uint64_t before = allocated();
   for (std::uint64_t i = 0; i < kRoom; ++i) {
-    RawSight* const sight = queue.claim(sizeof sight->rest);
+    RawSight* const sight = queue.claim();
     ASSERT_NE(sight, nullptr);
-    touch(sight->rest, sizeof sight->rest);
+    ASSERT_EQ(queue.ready(*sight, sizeof(SightTail)), sizeof(SightTail));
+    touch(queue.rest_of(*sight).data(), sizeof(SightTail));
     queue.tell(*sight);
   }
   moments_in(queue);
-  EXPECT_GE(allocated(), before + kRoom * sizeof(RawSight));
+  EXPECT_GE(allocated(), before + kRoom * kBytesEach);
   while (queue.give_back(
       2, [](void* start, std::size_t size) { EXPECT_EQ(madvise(start, size, MADV_REMOVE), 0); })) {
   }
-  EXPECT_LE(allocated(), before + 2 * sizeof(RawSight));
+  EXPECT_LE(allocated(), before + 2 * kBytesEach);
   munmap(memory, bytes);
   close(fd);
 }
@@ -142,13 +144,13 @@ TEST(SightQueueMemory, ManyThreadsTellWhileMemoryIsGivenBack) {
           times_seen = times.load();
         }
         const std::size_t bytes = i % 4 * kPage;
-        RawSight* const sight = queue.claim(bytes);
+        RawSight* const sight = queue.claim();
         if (sight == nullptr) continue;
         const std::size_t room = queue.ready(*sight, bytes);
         EXPECT_EQ(room, bytes);
         sight->moment = t * kEach + i;
         sight->stack_bytes = static_cast<std::uint32_t>(room);
-        std::memset(sight->rest, static_cast<int>(sight->moment % 251), room);
+        std::memset(queue.rest_of(*sight).data(), static_cast<int>(sight->moment % 251), room);
         told.fetch_add(1);
         queue.tell(*sight);
       }
@@ -161,7 +163,8 @@ TEST(SightQueueMemory, ManyThreadsTellWhileMemoryIsGivenBack) {
     queue.each([&](const RawSight& sight) {
       EXPECT_TRUE(heard.insert(sight.moment).second);
       const auto filled = static_cast<std::uint8_t>(sight.moment % 251);
-      EXPECT_TRUE(std::all_of(sight.rest, sight.rest + sight.stack_bytes,
+      const auto written = queue.rest_of(sight).first(sight.stack_bytes);
+      EXPECT_TRUE(std::all_of(written.begin(), written.end(),
                               [filled](std::uint8_t byte) { return byte == filled; }));
     });
     const std::uint64_t used = ledger->header().sights_used.load();

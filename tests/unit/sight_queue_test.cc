@@ -18,7 +18,9 @@ namespace {
 using test::TestLedger;
 
 constexpr std::uint64_t kRoom = kSmallGeometry.sights;
-constexpr std::size_t kFirstPage = kPage - offsetof(RawSight, rest);
+constexpr std::size_t kInRecord = sizeof(RawSight::rest);
+constexpr std::size_t kInTail = sizeof(SightTail::rest);
+constexpr unsigned kTogether = 4;  // who tells opens so many
 
 std::vector<std::uint64_t> moments_in(SightQueue& queue) {
   std::vector<std::uint64_t> moments;
@@ -81,9 +83,10 @@ TEST(SightQueue, OurOwnThreadReadiesWhatItFreesAndSomeMore) {
   EXPECT_EQ(queue.ready(*first, kPage), kPage);
   EXPECT_EQ(reserved, kPage);
   queue.tell(*first);
+  for (unsigned i = 1; i < kTogether; ++i) queue.tell(*queue.claim());
   moments_in(queue);
   reserved = 0;
-  for (int i = 0; i < 8; ++i) ASSERT_NE(queue.claim(kFirstPage), nullptr);
+  for (int i = 0; i < 8; ++i) ASSERT_NE(queue.claim(), nullptr);
   EXPECT_EQ(reserved, 0U);
 }
 
@@ -95,9 +98,9 @@ TEST(SightQueue, SomeAreReadyBeforeTheFirstIsTold) {
   EXPECT_FALSE(queue.any());
   calls = 0;
   for (int i = 0; i < 16; ++i) {
-    RawSight* const sight = queue.claim(kFirstPage);
+    RawSight* const sight = queue.claim();
     ASSERT_NE(sight, nullptr);
-    EXPECT_EQ(queue.ready(*sight, kFirstPage), kFirstPage);
+    EXPECT_EQ(queue.ready(*sight, kInRecord), kInRecord);
   }
   EXPECT_EQ(calls, 0U);
 }
@@ -111,9 +114,37 @@ TEST(SightQueue, WhatIsNeededIsAskedForAtOnce) {
   });
   SightQueue queue(*ledger);
   asked.clear();
-  RawSight* const sight = queue.claim(kFirstPage + 1);
-  EXPECT_EQ(queue.ready(*sight, kFirstPage + 1), kFirstPage + 1);
-  EXPECT_EQ(asked, (std::vector<std::size_t>{2 * kPage}));
+  RawSight* const sight = queue.claim();
+  EXPECT_EQ(asked, (std::vector<std::size_t>{kTogether * kPage}));
+  EXPECT_EQ(queue.ready(*sight, kInRecord), kInRecord);
+  EXPECT_EQ(asked.size(), 1U);
+  // The next ones need not ask.
+  for (unsigned i = 1; i < kTogether; ++i) EXPECT_NE(queue.claim(), nullptr);
+  EXPECT_EQ(asked.size(), 1U);
+  asked.clear();
+  EXPECT_EQ(queue.ready(*sight, 2 * kPage + 1), 2 * kPage + 1);
+  EXPECT_EQ(queue.ready(*sight, 100), 100U);
+  EXPECT_EQ(queue.ready(*sight, 3 * kPage), 3 * kPage);
+  EXPECT_EQ(asked, (std::vector<std::size_t>{3 * kPage}));
+}
+
+TEST(SightQueue, WhatDoesNotFitStandsInTheTailAlone) {
+  TestLedger ledger;
+  SightQueue queue(*ledger);
+  RawSight& first = *queue.claim();
+  RawSight& second = *queue.claim();
+  EXPECT_EQ(queue.rest_of(first).data(), first.rest);
+  ASSERT_EQ(queue.ready(second, kInRecord + 1), kInRecord + 1);
+  EXPECT_EQ(queue.rest_of(second).size(), kInTail);
+  const auto number = static_cast<std::uint64_t>(&second - &ledger->sight(0));
+  EXPECT_EQ(queue.rest_of(second).data(), ledger->sight_tail(number).rest);
+  ASSERT_EQ(queue.ready(first, kInTail), kInTail);
+  EXPECT_EQ(queue.rest_of(first).data(), ledger->sight_tail(0).rest);
+  // The next one to use the record has less to say.
+  queue.discard(first);
+  RawSight& third = *queue.claim();
+  ASSERT_EQ(&third, &first);
+  EXPECT_EQ(queue.rest_of(third).data(), third.rest);
 }
 
 TEST(SightQueue, OneThatCouldNotBeReadiedIsLeftAlone) {
@@ -124,10 +155,11 @@ TEST(SightQueue, OneThatCouldNotBeReadiedIsLeftAlone) {
   room = false;
   queue.prepare();
   room = true;
-  ASSERT_EQ(ledger->header().sights_used.load(), 1U);
-  RawSight& unreadable = ledger->sight(0);
-  ASSERT_EQ(mprotect(&unreadable, sizeof unreadable, PROT_NONE), 0);
-  for (std::uint64_t moment = 1; moment < kRoom; ++moment) {
+  const std::uint64_t lost = ledger->header().sights_used.load();
+  ASSERT_GT(lost, 0U);
+  ASSERT_LT(lost, kRoom);
+  ASSERT_EQ(mprotect(&ledger->sight(0), lost * sizeof(RawSight), PROT_NONE), 0);
+  for (std::uint64_t moment = 0; moment < kRoom - lost; ++moment) {
     RawSight* const sight = queue.claim();
     ASSERT_NE(sight, nullptr);
     sight->moment = moment;
@@ -135,7 +167,7 @@ TEST(SightQueue, OneThatCouldNotBeReadiedIsLeftAlone) {
   }
   EXPECT_EQ(queue.claim(), nullptr);
   EXPECT_FALSE(queue.give_back(0, [](void*, std::size_t) { FAIL(); }));
-  EXPECT_EQ(moments_in(queue).size(), kRoom - 1);
+  EXPECT_EQ(moments_in(queue).size(), kRoom - lost);
 }
 
 TEST(SightQueue, WhereThereIsNoMemoryTheRecordEnds) {
@@ -144,7 +176,8 @@ TEST(SightQueue, WhereThereIsNoMemoryTheRecordEnds) {
   TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return room; });
   RawSight* const sight = SightQueue(*ledger).claim();
   room = false;
-  EXPECT_EQ(SightQueue(*ledger).ready(*sight, sizeof sight->rest), kFirstPage);
+  EXPECT_EQ(SightQueue(*ledger).ready(*sight, kInTail), kInRecord);
+  EXPECT_EQ(SightQueue(*ledger).rest_of(*sight).data(), sight->rest);
 }
 
 TEST(SightQueue, AFullOneRefusesUntilItWasEmptied) {
@@ -164,11 +197,12 @@ TEST(SightQueue, AFullOneRefusesUntilItWasEmptied) {
   }
 }
 
-TEST(SightQueue, AsksToBeHeardAtOnceAndLaterWhenHalfFull) {
+TEST(SightQueue, AsksToBeHeardWhenFewAreReadyAndLaterWhenHalfFull) {
   TestLedger ledger;
   SightQueue queue(*ledger);
-  EXPECT_TRUE(queue.tell(*queue.claim()));  // none is ready
-  EXPECT_FALSE(queue.tell(*queue.claim()));
+  unsigned at_first = 0;
+  for (unsigned i = 0; i < 2 * kTogether; ++i) at_first += queue.tell(*queue.claim()) ? 1 : 0;
+  EXPECT_EQ(at_first, 1U);  // few are ready
   moments_in(queue);
   for (int round = 0; round < 2; ++round) {
     unsigned asked = 0;
@@ -183,11 +217,11 @@ TEST(SightQueue, NoMemoryIsCountedAndLeavesTheRest) {
   room = true;
   TestLedger ledger(kSmallGeometry, [](void*, std::size_t) { return room; });
   SightQueue queue(*ledger);
-  queue.tell(*queue.claim());
+  for (unsigned i = 0; i < kTogether; ++i) queue.tell(*queue.claim());
   room = false;
   EXPECT_EQ(queue.claim(), nullptr);
   EXPECT_EQ(ledger.counter(k_order_sights_postponed), 1U);
-  EXPECT_EQ(moments_in(queue).size(), 1U);
+  EXPECT_EQ(moments_in(queue).size(), kTogether);
   EXPECT_NE(queue.claim(), nullptr);
 }
 
@@ -213,11 +247,12 @@ TEST(SightQueue, ARecordBecomesASight) {
   constexpr auto kRead = static_cast<std::uint8_t>(LockKind::kRwlock) | hold_trait::kShared;
   raw.wanted = raw_lock(0x100, kRead | hold_trait::kTimed, sight_mark::kPrefersWriters);
   raw.held_count = 2;
-  held_in(raw)[0] = raw_lock(0x200, hold_trait::kTry, 0);
-  held_in(raw)[1] = raw_lock(0x300, 0, sight_mark::kOnStack);
+  RawSightedLock* const held = held_in(queue.rest_of(raw));
+  held[0] = raw_lock(0x200, hold_trait::kTry, 0);
+  held[1] = raw_lock(0x300, 0, sight_mark::kOnStack);
   raw.stack_bytes = 100;
   std::memcpy(raw.name, "sixteen letters!", sizeof raw.name);
-  const OrderSight sight = sight_of(raw);
+  const OrderSight sight = sight_of(raw, queue.rest_of(raw));
   EXPECT_EQ(sight.thread, 9U);
   EXPECT_EQ(sight.tid, 4711U);
   EXPECT_EQ(sight.moment, 12U);
@@ -240,25 +275,34 @@ TEST(SightQueue, ARecordBecomesASight) {
   EXPECT_EQ(sight.held[1].stack_of, 9U);
   EXPECT_EQ(sight.held[0].stack_of, 0U);
   EXPECT_EQ(sight.name, "sixteen letters!");
-  EXPECT_EQ(stack_of(raw).size(), 100U);
-  EXPECT_EQ(stack_of(raw).data(), reinterpret_cast<std::uint8_t*>(held_in(raw) + 2));
+  EXPECT_EQ(stack_of(raw, queue.rest_of(raw)).size(), 100U);
+  EXPECT_EQ(stack_of(raw, queue.rest_of(raw)).data(), reinterpret_cast<std::uint8_t*>(held + 2));
 }
 
 // The ledger can be written by anybody who may open its file.
 TEST(SightQueue, NumbersOutOfBoundsAreNotFollowed) {
   TestLedger ledger;
-  RawSight& raw = *SightQueue(*ledger).claim();
+  SightQueue queue(*ledger);
+  RawSight& raw = *queue.claim();
+  ASSERT_EQ(queue.ready(raw, kInTail), kInTail);
   raw.held_count = ~0U;
   raw.stack_bytes = ~0U;
+  const std::span<const std::uint8_t> rest = queue.rest_of(raw);
   // Not some of them: the others might be gates.
-  EXPECT_TRUE(sight_of(raw).held.empty());
-  EXPECT_TRUE(stack_of(raw).empty());
+  EXPECT_TRUE(sight_of(raw, rest).held.empty());
+  EXPECT_TRUE(stack_of(raw, rest).empty());
   raw.held_count = kSightedLocks;
-  EXPECT_EQ(sight_of(raw).held.size(), kSightedLocks);
-  EXPECT_TRUE(stack_of(raw).empty());
+  EXPECT_EQ(sight_of(raw, rest).held.size(), kSightedLocks);
+  EXPECT_TRUE(sight_of(raw, raw.rest).held.empty());  // so many do not fit there
+  EXPECT_TRUE(stack_of(raw, rest).empty());
   raw.stack_bytes = static_cast<std::uint32_t>(stack_room(kSightedLocks));
-  const auto stack = stack_of(raw);
-  EXPECT_EQ(stack.data() + stack.size(), raw.rest + sizeof raw.rest);
+  const auto stack = stack_of(raw, rest);
+  EXPECT_EQ(stack.data() + stack.size(), rest.data() + rest.size());
+  raw.held_count = 0;
+  raw.stack_bytes = kInRecord;
+  EXPECT_EQ(stack_of(raw, raw.rest).size(), kInRecord);
+  raw.stack_bytes = kInRecord + 1;
+  EXPECT_TRUE(stack_of(raw, raw.rest).empty());
 }
 
 // Every one that was told arrives whole, once; the others are counted.

@@ -21,11 +21,15 @@ TEST_F(SignalLives, WhatWasSignalledAloneComesAlong) {
   note_lives_in(nullptr);
   auto solo = std::make_unique<ThreadSlot>();
   const auto alone = [&solo](std::uint64_t object) {
-    if (!note_signal_again(*solo, object, signal_word(kPc, SignalKind::kSignal), 1))
+    if (!note_signal_again(*solo, object, signal_word(kPc, SignalKind::kSignal)))
       note_signal(*solo, nullptr, {object, kPc, SignalKind::kSignal}, 1);
   };
   for (int i = 0; i < 3; ++i) alone(0x7000);
   alone(0x9000);
+  EXPECT_EQ(notes_in(*solo).size(), 2u);
+  forget_signals(*solo, 0x8ff0, 0x20);
+  EXPECT_EQ(notes_in(*solo).size(), 1u);
+  for (int i = 0; i < 2; ++i) alone(0x9000);  // born again
   EXPECT_EQ(notes_in(*solo).size(), 2u);
   forget_signals(*solo, 0x8ff0, 0x20);
   note_lives_in(&*ledger_);

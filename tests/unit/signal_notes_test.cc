@@ -44,6 +44,55 @@ TEST_F(SignalNotes, CountsByObjectAndPlace) {
             static_cast<std::uint32_t>(LockKind::kSemaphore));
 }
 
+// A recognised signal is counted and no more; when it last came is looked at again in each turn.
+TEST_F(SignalNotes, TheLastTimeIsThatOfTheTurn) {
+  ThreadSlot& slot = thread(2, 1);
+  const auto last = [&slot] {
+    for (const SignalRecord& note : slot.signals) {
+      if (note.object.load() == 0x7000) return note.tick.load();
+    }
+    return 0u;
+  };
+  signal(slot, 0x7000, kPc, SignalKind::kSignal, 5);
+  signal(slot, 0x7000, kPc, SignalKind::kSignal, 5);
+  EXPECT_TRUE(note_signal_again(slot, 0x7000, kPc));
+  EXPECT_EQ(last(), 5u);
+  renew_signal_moment();
+  EXPECT_FALSE(note_signal_again(slot, 0x7000, kPc));
+  signal(slot, 0x7000, kPc, SignalKind::kSignal, 6);
+  EXPECT_TRUE(note_signal_again(slot, 0x7000, kPc));
+  EXPECT_EQ(last(), 6u);
+  EXPECT_EQ(notes_in(slot), (Counts{{{0x7000, signal_word(kPc, SignalKind::kSignal)}, 5}}));
+}
+
+// ... in the same turn.
+TEST_F(SignalNotes, AThreadThatComesAfterAnotherRecognisesNothing) {
+  ThreadSlot& first = thread(2, 1);
+  for (int i = 0; i < 3; ++i) signal(first, 0x7000);
+  ledger_->release_slot(first);
+  ThreadSlot& second = thread(3, 1);
+  ASSERT_EQ(&first, &second);
+  signal(second, 0x7000);
+  EXPECT_EQ(notes_in(second), (Counts{{{0x7000, signal_word(kPc, SignalKind::kSignal)}, 1}}));
+}
+
+// Neighbours in an array, signalled from one place: their keys differ by small numbers.
+TEST_F(SignalNotes, NoMomentMakesOneObjectOutOfTwo) {
+  ThreadSlot& slot = thread(2, 1);
+  std::uint64_t rounds = 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i, ++rounds) {
+    const std::uint64_t object = 0x7000 + i % 7 * 8;
+    signal(slot, object);
+    renew_signal_moment();
+  }
+  std::uint64_t counted = 0;
+  for (const auto& [place, count] : notes_in(slot)) {
+    EXPECT_NEAR(static_cast<double>(count), static_cast<double>(rounds) / 7, 1);
+    counted += count;
+  }
+  EXPECT_EQ(counted, rounds);
+}
+
 TEST_F(SignalNotes, AnObjectBornAgainHasNoSignallers) {
   ThreadSlot& slot = thread(2, 1);
   signal(slot, 0x7000);
@@ -251,7 +300,7 @@ TEST_F(SignalNotes, AHandlerMayComeAtEveryInstruction) {
   handler_ledger = &*ledger_;
   constexpr std::uint64_t kObject = 0x30'0000;
   const auto place_of = [](std::uint64_t object, std::uint64_t pc, SignalKind kind) {
-    return inline_signal_place(signal_hash(object, signal_word(pc, kind)));
+    return inline_signal_place(signal_hash(signal_key(object, signal_word(pc, kind))));
   };
   std::uint64_t rival = kObject + 0x1000;
   while (place_of(rival, 0x1000, SignalKind::kSignal) !=

@@ -45,7 +45,7 @@ class SignalScene : public ::testing::Test {
   // As the interposers do.
   void signal(ThreadSlot& slot, std::uint64_t object, std::uint64_t pc = kPc,
               SignalKind kind = SignalKind::kSignal, std::uint32_t tick = 1) {
-    if (!note_signal_again(slot, object, signal_word(pc, kind), tick))
+    if (!note_signal_again(slot, object, signal_word(pc, kind)))
       note_signal(slot, &*ledger_, {object, pc, kind}, tick);
   }
   ThreadSlot& thread(std::uint32_t number, std::uint32_t maker) {
