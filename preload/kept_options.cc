@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <new>
 #include <string_view>
 
 namespace impasse {
@@ -18,13 +18,22 @@ constinit char options_text[kTextBytes] = {};
 constinit char report_directory[2 * kTextBytes] = {};
 constinit char temporary_directory[kTextBytes] = {};
 
+// Appends what fits. Not by printf, whose code no program has in memory when it begins.
+void append(const char* text, char* into, std::size_t room) {
+  const std::size_t there = std::strlen(into);
+  const std::size_t bytes = std::min(std::strlen(text), room - 1 - there);
+  std::memcpy(into + there, text, bytes);
+  into[there + bytes] = '\0';
+}
+
 // What does not fit is cut off.
 void make_absolute(const char* path, char* into, std::size_t room) {
-  char here[kTextBytes] = "";
-  const bool relative = path[0] != '/' && getcwd(here, sizeof here) != nullptr;
-  if (std::strcmp(path, ".") == 0 && relative) path = "";
-  std::snprintf(into, room, "%s%s%s", relative ? here : "", relative && path[0] != '\0' ? "/" : "",
-                path);
+  into[0] = '\0';
+  const bool relative = path[0] != '/' && getcwd(into, std::min(room, kTextBytes)) != nullptr;
+  if (!relative) into[0] = '\0';
+  if (std::strcmp(path, ".") == 0 && relative) return;
+  if (relative && path[0] != '\0') append("/", into, room);
+  append(path, into, room);
 }
 
 void make_absolute(Target& path, std::initializer_list<std::string_view> words) {
@@ -36,18 +45,18 @@ void make_absolute(Target& path, std::initializer_list<std::string_view> words) 
 
 }  // namespace
 
-void keep_options(const Options& options, const char* text) {
-  the_options = options;
-  std::snprintf(options_text, sizeof options_text, "%s", text);
-  make_absolute(options.dir.c_str(), report_directory, sizeof report_directory);
+const Options& keep_options(const char* text, Complaints& complaints) {
+  // In its place: to copy it would touch twice the memory.
+  new (&the_options) Options(parse(text, complaints));
+  append(text, options_text, sizeof options_text);
+  make_absolute(the_options.dir.c_str(), report_directory, sizeof report_directory);
   make_absolute(the_options.log, {"off", "stderr", "syslog"});
   make_absolute(the_options.on_finding, {"off"});
   make_absolute(the_options.suppressions, {"off"});
   make_absolute(the_options.baseline, {"off"});
   const char* const temporary = secure_getenv("TMPDIR");
-  if (temporary != nullptr) {
-    std::snprintf(temporary_directory, sizeof temporary_directory, "%s", temporary);
-  }
+  if (temporary != nullptr) append(temporary, temporary_directory, sizeof temporary_directory);
+  return the_options;
 }
 
 const Options& kept_options() {

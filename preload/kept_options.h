@@ -9,8 +9,8 @@
 
 namespace impasse {
 
-// `text`: as they were given, for the reports.
-void keep_options(const Options& options, const char* text);
+// As `text` gives them.
+const Options& keep_options(const char* text, Complaints& complaints);
 const Options& kept_options();
 // What of them the witness has to know. May allocate.
 witness::Settings settings_of_options();

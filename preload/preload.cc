@@ -10,6 +10,7 @@
 #include "interpose/session.h"
 #include "interpose/thread_life.h"
 #include "options/options.h"
+#include "preload/kept_options.h"
 #include "preload/watchdog_thread.h"
 
 // Weak, not dlsym(): a lookup that fails would leave its trace in the program's dlerror().
@@ -49,9 +50,9 @@ bool read_options() {
   Complaints complaints;
   const char* const text = secure_getenv("IMPASSE_OPTIONS");
   const char* const given = text == nullptr ? "" : text;
-  const Options options = parse(given, complaints);
+  const Options& options = keep_options(given, complaints);
   start_session(options);
-  set_up_watchdog(options, given, complaints);
+  set_up_watchdog(options, complaints);
   for (std::size_t i = 0; i < complaints.size(); ++i) say(complaints[i]);
   companions.start = start_watchdog;
   companions.dismiss = dismiss_watchdog;

@@ -305,8 +305,7 @@ bool something_counts() {
 
 }  // namespace
 
-void set_up_watchdog(const Options& options, const char* text, Complaints& complaints) {
-  keep_options(options, text);
+void set_up_watchdog(const Options& options, Complaints& complaints) {
   if (!listen_for_dump_signal(options.dump_signal)) {
     complaints.add({"wrong value '", options.dump_signal.view(),
                     "' for option 'dump_signal'; expected QUIT, USR1, USR2, HUP, URG, PWR, WINCH, "
@@ -376,6 +375,7 @@ void settle_orders() {
 
 void settle_findings() {
   settle_orders();
+  if (!busy.load(std::memory_order_acquire)) return;
   constexpr std::uint64_t kPatienceNs = 2'000'000'000;
   const std::uint64_t start = monotonic_ns();
   // The end may have met a turn of the watchdog in which nothing is found: microseconds.

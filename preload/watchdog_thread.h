@@ -10,9 +10,9 @@
 
 namespace impasse {
 
-// What the watchdog is to do; set once, before any thread is started. `text`: the options as given.
-// Complains of what only this place can tell to be wrong.
-void set_up_watchdog(const Options& options, const char* text, Complaints& complaints);
+// What the watchdog is to do; set once, before any thread is started. Complains of what only this
+// place can tell to be wrong.
+void set_up_watchdog(const Options& options, Complaints& complaints);
 
 // See interpose/companions.h.
 bool start_watchdog(Ledger& ledger);

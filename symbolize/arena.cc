@@ -60,6 +60,19 @@ constinit std::atomic<std::size_t> slots_seen{0};
 constinit std::atomic<std::uint64_t> late{0};
 constinit thread_local Slot* own __attribute__((tls_model("initial-exec"))) = nullptr;
 
+// The first block that is asked for, before any thread of ours: what the C++ runtime keeps for
+// exceptions that find no memory. Not of the program's heap, which begins as it does without us.
+alignas(kNaturalAlignment) constinit unsigned char first_block[std::size_t{80} << 10] = {};
+constinit std::atomic<bool> first_block_taken{false};
+
+void* take_first_block(std::size_t bytes) {
+  if (first_block_taken.load(std::memory_order_relaxed) || bytes > sizeof first_block ||
+      first_block_taken.exchange(true, std::memory_order_relaxed)) {
+    return nullptr;
+  }
+  return first_block;
+}
+
 std::uint32_t process() {
   return static_cast<std::uint32_t>(syscall(SYS_getpid));
 }
@@ -229,7 +242,9 @@ extern "C" {
 using impasse::symbolize::own;
 
 void* __wrap_malloc(std::size_t bytes) {
-  return own != nullptr ? impasse::symbolize::take(*own, bytes) : __real_malloc(bytes);
+  if (own != nullptr) return impasse::symbolize::take(*own, bytes);
+  void* const block = impasse::symbolize::take_first_block(bytes);
+  return block != nullptr ? block : __real_malloc(bytes);
 }
 
 void* __wrap_calloc(std::size_t count, std::size_t bytes) {
@@ -245,7 +260,7 @@ void* __wrap_calloc(std::size_t count, std::size_t bytes) {
 }
 
 void __wrap_free(void* block) {
-  if (block == nullptr) return;
+  if (block == nullptr || block == impasse::symbolize::first_block) return;
   auto* const slot = impasse::symbolize::slot_of(block);
   if (slot == nullptr) {
     __real_free(block);
@@ -259,6 +274,7 @@ void __wrap_free(void* block) {
 void* __wrap_realloc(void* block, std::size_t bytes) {
   if (block == nullptr) return __wrap_malloc(bytes);
   auto* const slot = impasse::symbolize::slot_of(block);
+  if (block == impasse::symbolize::first_block) return nullptr;  // nobody does that
   if (slot == nullptr) return __real_realloc(block, bytes);
   if (bytes == 0) {
     __wrap_free(block);
