@@ -161,7 +161,7 @@ transparency_cases(meeting CASES
 
 # As it is written, and as distributions build: other functions of libc.
 foreach(suffix "" _fortified)
-  transparency_driver(calls${suffix} calls.cc)
+  transparency_driver(calls${suffix} calls/main.cc calls/data.cc calls/waits.cc)
   transparency_cases(calls${suffix} CASES
     pipes files sockets polling sleeping children in-children names interrupted in-handlers cancelled)
 endforeach()
