@@ -274,7 +274,12 @@ void __wrap_free(void* block) {
 void* __wrap_realloc(void* block, std::size_t bytes) {
   if (block == nullptr) return __wrap_malloc(bytes);
   auto* const slot = impasse::symbolize::slot_of(block);
-  if (block == impasse::symbolize::first_block) return nullptr;  // nobody does that
+  if (block == impasse::symbolize::first_block) {
+    void* const fresh = __wrap_malloc(bytes);
+    if (fresh != nullptr)
+      std::memcpy(fresh, block, std::min(bytes, sizeof impasse::symbolize::first_block));
+    return fresh;
+  }
   if (slot == nullptr) return __real_realloc(block, bytes);
   if (bytes == 0) {
     __wrap_free(block);

@@ -147,7 +147,7 @@ transparency_cases(lifetimes FINDINGS CASES remapped)
 transparency_driver(surroundings surroundings.cc)
 transparency_cases(surroundings CASES
   descriptors next-descriptor signals alone process threads-attributes smallest-stacks little-address-space
-  no-descriptors no-file-may-grow all-descriptors-closed standard-descriptors-closed)
+  no-descriptors no-file-may-grow all-descriptors-closed standard-descriptors-closed heap)
 
 transparency_driver(waking waking.cc)
 transparency_cases(waking CASES

@@ -313,6 +313,25 @@ void all_descriptors_closed() {
   say("sum %ld, the file has %ld bytes", sum, static_cast<long>(status.st_size));
 }
 
+// The heap is as long as the program itself has made it by now.
+void heap() {
+  char text[1'024] = {};
+  const int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  require(read(file, text, sizeof text - 1) > 0, "/proc/self/stat");
+  close(file);
+  // After the name in brackets comes field 3; where the heap began is field 47.
+  char* rest = std::strrchr(text, ')') + 1;
+  std::uint64_t begin = 0;
+  for (int field = 3; field <= 47; ++field) {
+    rest += std::strspn(rest, " ");
+    begin = std::strtoull(rest, nullptr, 10);
+    rest += std::strcspn(rest, " ");
+  }
+  require(begin != 0, "where the heap began");
+  say("heap: %llu",
+      static_cast<unsigned long long>(reinterpret_cast<std::uint64_t>(sbrk(0)) - begin));
+}
+
 // Descriptors 0 to 2 are free for whoever opens next: a file must not become somebody's stderr.
 void standard_descriptors_closed() {
   const int kept = fcntl(STDOUT_FILENO, F_DUPFD, 50);
@@ -336,6 +355,7 @@ constexpr transparency::Case kCases[] = {
     {"no-file-may-grow", no_file_may_grow},
     {"all-descriptors-closed", all_descriptors_closed},
     {"standard-descriptors-closed", standard_descriptors_closed},
+    {"heap", heap},
 };
 
 }  // namespace
