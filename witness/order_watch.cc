@@ -15,6 +15,8 @@ namespace {
 // Of the time that passes, and at most so much at once.
 constexpr std::int64_t kShare = 25;
 constexpr std::int64_t kMostCreditNs = 200'000'000;
+// ... less what our own thread did besides, up to this: looking over 10,000 threads is a hundredth.
+constexpr std::int64_t kShareOfOthers = 100;
 // A deadlock must not be told late because there is much to hear.
 constexpr std::int64_t kMostATurnNs = 20'000'000;
 // Without what walks stacks there is nothing to show; it may never come.
@@ -54,6 +56,7 @@ OrderWatch::OrderWatch(Ledger& ledger, Walkers& walkers, const OrderOptions& opt
       orders_(options),
       paths_(ledger),
       owners_(ledger),
+      own_time_ns_(own_time_ns()),
       credit_ns_(kMostCreditNs),
       stacks_worth_shedding_(kFewStacks) {
   sights_.prepare();
@@ -71,9 +74,10 @@ bool OrderWatch::ready(std::uint64_t now_ns) {
 
 std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns) {
   const std::int64_t begin_ns = own_time_ns();
-  const std::uint64_t passed = last_ns_ == 0 ? 0 : now_ns - last_ns_;
+  const auto passed = static_cast<std::int64_t>(last_ns_ == 0 ? 0 : now_ns - last_ns_);
   last_ns_ = now_ns;
-  credit_ns_ = std::min(credit_ns_ + static_cast<std::int64_t>(passed) / kShare, kMostCreditNs);
+  const std::int64_t for_others = std::min(begin_ns - own_time_ns_, passed / kShareOfOthers);
+  credit_ns_ = std::min(credit_ns_ + passed / kShare - for_others, kMostCreditNs);
   // Whatever was drawn before this is in the queues by now, but for who is interrupted right there.
   const std::uint64_t settled = ledger_.header().moments.load(std::memory_order_acquire);
   hear_lives();
@@ -96,7 +100,8 @@ std::vector<OrderCircle> OrderWatch::turn(std::uint64_t now_ns) {
   // Asked here: a quiet turn takes no more code into memory than this (standing.ld).
   if (heard_ || to_rest_ || to_trim_ || orders_.graph().compactions() != compactions_)
     give_memory_back(now_ns);
-  credit_ns_ -= own_time_ns() - begin_ns;
+  own_time_ns_ = own_time_ns();
+  credit_ns_ -= own_time_ns_ - begin_ns;
   return circles;
 }
 

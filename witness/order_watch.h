@@ -65,6 +65,7 @@ class OrderWatch {
   std::uint64_t next_record_ = 0;  // where hear_sights() goes on
   std::uint64_t first_ns_ = 0;
   std::uint64_t last_ns_ = 0;
+  std::int64_t own_time_ns_;           // processor time of our own thread when the last turn ended
   std::int64_t credit_ns_;             // of processor time; below 0: more was taken than was due
   std::uint64_t ends_seen_ = 0;        // a number that changes when a lock's life ends
   std::size_t to_sweep_ = 0;           // places of the graph not looked at since it last changed
