@@ -5,7 +5,7 @@
 // before the first order and more while many come, so that who tells seldom has to ask the kernel;
 // when it is quiet it gives back what a rest does not need. A thread that finds no record has to
 // remember nothing: it meets the order again. Costs: a refusal reads one line; a claim some tens of
-// nanoseconds, and where the memory is not there yet 2 to 7 us, for several records at once.
+// nanoseconds, and where the memory is not there yet some microseconds, seen up to 40, for four.
 //
 // INV-SIGHT-1: who takes a record off the list has counted itself in `sights_taken` before, and
 // counts itself out after the record is back. Where that number is 0 nobody looks at any record but
